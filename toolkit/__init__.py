@@ -1,0 +1,78 @@
+"""The plugin author's API of vision-toolkit. Importing it imports no torch.
+
+    from toolkit import Data, Recipe, Section, hookimpl
+
+    class Task:
+        @hookimpl
+        def vtk_config(self): ...
+
+Every name below is stable within a major version; anything that is not listed here is private to the core.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.data.types import Batch, BatchKey, Data, SampleIndex
+    from toolkit.errors import ExitCode, VtkError
+    from toolkit.hooks.markers import hookimpl
+    from toolkit.hooks.types import Option, OptimizerSetup
+    from toolkit.models.bundle import Bundle
+    from toolkit.recipe.sections import Recipe, Section, StageSection
+    from toolkit.run.report import Figure, Table
+    from toolkit.run.run import Run, Stage
+
+_HOMES = {
+    "Batch": "toolkit.data.types",
+    "BatchKey": "toolkit.data.types",
+    "Bundle": "toolkit.models.bundle",
+    "Data": "toolkit.data.types",
+    "ExitCode": "toolkit.errors",
+    "Figure": "toolkit.run.report",
+    "Option": "toolkit.hooks.types",
+    "OptimizerSetup": "toolkit.hooks.types",
+    "Recipe": "toolkit.recipe.sections",
+    "Run": "toolkit.run.run",
+    "SampleIndex": "toolkit.data.types",
+    "Section": "toolkit.recipe.sections",
+    "Stage": "toolkit.run.run",
+    "StageSection": "toolkit.recipe.sections",
+    "Table": "toolkit.run.report",
+    "VtkError": "toolkit.errors",
+    "hookimpl": "toolkit.hooks.markers",
+}
+
+__all__ = [
+    "Batch",
+    "BatchKey",
+    "Bundle",
+    "Data",
+    "ExitCode",
+    "Figure",
+    "Option",
+    "OptimizerSetup",
+    "Recipe",
+    "Run",
+    "SampleIndex",
+    "Section",
+    "Stage",
+    "StageSection",
+    "Table",
+    "VtkError",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'toolkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The data path: decoding, sources, splits, transforms, loaders."""

@@ -1,0 +1,103 @@
+"""What a task hands to the core as its data, and how one sample or batch is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+
+_MASK = (1 << 64) - 1
+
+
+class Batch(NamedTuple):
+    """One batch. The core feeds ``inputs`` to the model and hands the whole batch to the loss."""
+
+    inputs: Any
+    targets: Any = None
+
+
+class SampleIndex(int):
+    """A sample's position in its dataset that also names the draw: seed and epoch.
+
+    It is an ``int``, so any map-style dataset can be indexed with it. A dataset that augments takes its randomness
+    from :meth:`rng` and from nowhere else; then workers, prefetching and resuming cannot change a sample.
+    """
+
+    seed: int
+    epoch: int
+
+    def __new__(cls, index: int, *, seed: int = 0, epoch: int = 0) -> Self:
+        self = super().__new__(cls, index)
+        self.seed = seed
+        self.epoch = epoch
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _sample_index, (int(self), self.seed, self.epoch)
+
+    def rng(self) -> np.random.Generator:
+        """A generator that depends on (seed, epoch, index) alone."""
+        key = ((self.seed & _MASK) << 64) | ((self.epoch & 0xFFFFFFFF) << 32) | (int(self) & 0xFFFFFFFF)
+        return np.random.Generator(np.random.Philox(key=key))
+
+
+def _sample_index(index: int, seed: int, epoch: int) -> SampleIndex:
+    return SampleIndex(index, seed=seed, epoch=epoch)
+
+
+@dataclass(frozen=True)
+class BatchKey:
+    """Names the draw of one batch, for transforms that work on whole batches.
+
+    ``step`` counts optimizer steps from the start of the run.
+    """
+
+    seed: int
+    epoch: int
+    step: int
+    training: bool
+
+    def rng(self) -> np.random.Generator:
+        """A generator that depends on (seed, step) and on whether the batch is a training batch."""
+        key = ((self.seed & _MASK) << 64) | (int(self.training) << 63) | (self.step & (_MASK >> 1))
+        return np.random.Generator(np.random.Philox(key=key))
+
+
+class BatchTransform(Protocol):
+    """Works on a whole batch on the device, e.g. normalises uint8 images.
+
+    Must not change a batch that is not a training batch other than deterministically.
+    """
+
+    def __call__(self, batch: Any, key: BatchKey, /) -> Any: ...
+
+
+@dataclass
+class Data:
+    """What ``vtk_data`` returns.
+
+    Args:
+        train, val, test: map-style datasets (``__len__`` and ``__getitem__``), indexed with :class:`SampleIndex`.
+            A dataset that has ``__getitems__(indices)`` returns a whole, already collated batch from it.
+        meta: JSON-able facts that outlive the data: classes, sizes, preprocessing. Saved in the bundle and handed back
+            to ``vtk_model`` and ``vtk_predict``, where no dataset exists.
+        transform: runs on the device after the batch was copied there.
+        collate: joins samples to a batch; the default is torch's ``default_collate``.
+        sample_weights: relative frequency with which each training sample is drawn (with replacement), or None.
+        fingerprint: names the training data's content; saved in the bundle.
+        plan: what ``vtk check`` shows of the data, e.g. ``{"classes": {"cat": 80}}``.
+        restored: set by the core when weights come from a bundle or a checkpoint, so that ``vtk_model`` fetches none.
+    """
+
+    train: Any = None
+    val: Any = None
+    test: Any = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    transform: BatchTransform | None = None
+    collate: Callable[[list[Any]], Any] | None = None
+    sample_weights: Sequence[float] | None = None
+    fingerprint: str | None = None
+    plan: dict[str, Any] = field(default_factory=dict)
+    restored: bool = False

@@ -1,0 +1,53 @@
+"""The one exception that users see, and the exit codes that scripts may rely on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Process exit codes, stable across releases."""
+
+    OK = 0
+    USAGE = 64
+    DATA = 65
+    NO_INPUT = 66
+    UNAVAILABLE = 69
+    BUG = 70
+    OUT_OF_MEMORY = 71
+    CANNOT_CREATE = 73
+    IO = 74
+    LOCKED = 75
+    RECIPE = 78
+    NON_FINITE = 80
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class VtkError(Exception):
+    """Something that a user can mend.
+
+    Args:
+        message: what happened, in one or a few lines, without a trailing full stop where it is one line.
+        place: where, e.g. ``recipes/a.yaml:3:5`` or a path; printed before the message.
+        hint: what to do next; printed on a line of its own.
+        code: the process's exit code.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        place: str | None = None,
+        hint: str | None = None,
+        code: ExitCode = ExitCode.DATA,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.hint = hint
+        self.code = code
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{head}\n  {self.hint}" if self.hint else head

@@ -1,0 +1,1 @@
+"""Backbones, freezing, and the saved-model bundle."""

@@ -1,0 +1,117 @@
+"""The core's recipe sections. A task adds its own by subclassing :class:`Recipe`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from toolkit.recipe.optimizers import Adam, OptimizerChoice
+from toolkit.recipe.schedules import Constant, ScheduleChoice
+from toolkit.recipe.section import Section
+
+__all__ = ["LoaderSection", "OptimizerChoice", "Recipe", "ScheduleChoice", "Section", "StageSection", "TrainSection"]
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class TrainSection(Section):
+    """How long and how to train."""
+
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Passes over the training data. Give either this or `steps`."
+    )
+    steps: Annotated[int, Field(ge=1)] | None = Field(None, description="Optimizer steps, instead of `epochs`.")
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Steps between two validations when counting `steps`; by default one pass over the data."
+    )
+    batch_size: int = Field(32, ge=1, description="Training samples in a batch.")
+    eval_batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Samples in a validation or test batch; by default that of training."
+    )
+    accumulate: int = Field(1, ge=1, description="Batches whose gradients make one optimizer step.")
+    precision: Precision = Field(
+        "auto", description="`auto` takes bf16 (or fp16 on older GPUs) where the hardware gains by it, else fp32."
+    )
+    channels_last: bool = Field(True, description="Keep images and convolutions in the channels-last memory format.")
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:N` or `mps`.")
+    clip_norm: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Largest total gradient norm; larger gradients are scaled down. The norm is logged."
+    )
+    best: str = Field(
+        "auto",
+        description="Metric that chooses the weights to keep, e.g. `val/accuracy`; `auto` takes the task's first "
+        "validation metric, or the validation loss; `last` keeps the last weights.",
+    )
+    validate_every: int = Field(1, ge=1, description="Epochs between two validations; the last epoch always has one.")
+    log_every: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Print the running loss every so many steps, in addition to the progress display."
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainSection:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("give either epochs or steps, not both")
+        if self.steps_per_epoch is not None and self.steps is None:
+            raise ValueError("steps_per_epoch goes with steps, not with epochs")
+        return self
+
+
+class LoaderSection(Section):
+    """How samples are fetched."""
+
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="Workers that prepare batches ahead; 0 prepares them in the training thread."
+    )
+    kind: Literal["auto", "thread", "process"] = Field(
+        "auto", description="Threads suit decoding and augmentation, which release Python's lock; processes suit pure Python."
+    )
+    prefetch: int = Field(2, ge=1, description="Batches that each worker keeps ready.")
+    drop_last: bool = Field(False, description="Leave out a last training batch that is not full.")
+    shuffle: bool = Field(True, description="Draw the training samples in a new order each epoch.")
+
+
+class StageSection(Section):
+    """A part of a run with its own optimizer and its own trainable parameters."""
+
+    name: str = Field("", description="How the stage is called in logs.")
+    epochs: Annotated[int, Field(ge=1)] | None = Field(None, description="Length in epochs.")
+    steps: Annotated[int, Field(ge=1)] | None = Field(None, description="Length in optimizer steps.")
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Steps between two validations when counting `steps`."
+    )
+    lr: Annotated[float, Field(gt=0)] | None = Field(None, description="Learning rate, instead of the optimizer's own.")
+    optimizer: OptimizerChoice | None = Field(None, description="Instead of the recipe's optimizer.")
+    schedule: ScheduleChoice | None = Field(None, description="Instead of the recipe's schedule.")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> StageSection:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("a stage needs either epochs or steps")
+        if self.steps_per_epoch is not None and self.steps is None:
+            raise ValueError("steps_per_epoch goes with steps, not with epochs")
+        return self
+
+
+class Recipe(Section):
+    """One job. ``predicts`` tells the core whether the task's model can be bundled and asked for predictions."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    predicts: ClassVar[bool] = True
+
+    task: str = Field(description="Entry-point name of the task's plugin; `distribution:name` chooses between two.")
+    name: str = Field("", description="Names the run's directory; by default the recipe file's stem.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the split, the weights, the order and the augmentation.")
+    train: TrainSection = Field(default_factory=TrainSection)  # type: ignore[arg-type]
+    optimizer: OptimizerChoice = Field(default_factory=Adam)  # type: ignore[arg-type]
+    schedule: ScheduleChoice = Field(default_factory=Constant)
+    loader: LoaderSection = Field(default_factory=LoaderSection)  # type: ignore[arg-type]
+    stages: list[StageSection] = Field(
+        default_factory=list, description="Parts of the run, one after another; by default one, as `train` says."
+    )
+    extensions: dict[str, dict[str, Any] | bool | None] = Field(
+        default_factory=dict, description="Extensions by name with their options; `false` leaves a default one out."
+    )
+
+
