@@ -1,0 +1,178 @@
+"""What the loop remembers of an epoch: losses and outputs, read from the device as seldom as possible."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+FLUSH_BYTES = 32 << 20
+
+
+class LossMeter:
+    """Weighted sums of an epoch's losses, and the step records that loggers get.
+
+    Losses stay on the device until :meth:`drain`, so that no step waits for the device. The sums are made in double
+    precision in step order, so the time of draining changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.weight = 0.0
+        self._pending: list[tuple[int, float, float, tuple[str, ...], list[Tensor]]] = []
+        self._drained_at = time.monotonic()
+
+    def add(self, step: int, loss: Tensor | Mapping[str, Tensor], weight: int, lr: float, norm: Tensor | None) -> None:
+        """Remember the loss of one step, of ``weight`` samples."""
+        if isinstance(loss, Mapping):
+            names = ("loss", *loss)
+            values = [torch.stack([v.detach() for v in loss.values()]).sum(), *(v.detach() for v in loss.values())]
+        else:
+            names, values = ("loss",), [loss.detach()]
+        if norm is not None:
+            names, values = (*names, "grad_norm"), [*values, norm]
+        self._pending.append((step, lr, float(weight), names, values))
+
+    def due(self, seconds: float = 1.0) -> bool:
+        """Whether it is time to drain."""
+        return time.monotonic() - self._drained_at >= seconds
+
+    def drain(self) -> list[dict[str, float]]:
+        """Read what is pending into the sums; returns one record for each step."""
+        self._drained_at = time.monotonic()
+        pending, self._pending = self._pending, []
+        if not pending:
+            return []
+        flat = [v.reshape(()).float() for *_, values in pending for v in values]
+        numbers = iter(torch.stack(flat).tolist())
+        records = []
+        for step, lr, weight, names, values in pending:
+            record = dict(zip(names, [next(numbers) for _ in values], strict=True))
+            self._sum(record, weight)
+            records.append({"step": step, "lr": lr, **record})
+        return records
+
+    def _sum(self, record: Mapping[str, float], weight: float) -> None:
+        self.weight += weight
+        for name, value in record.items():
+            self.sums[name] = self.sums.get(name, 0.0) + weight * value
+
+    def means(self) -> dict[str, float]:
+        """Means over the epoch's samples of everything drained so far."""
+        return {name: value / self.weight for name, value in self.sums.items()} if self.weight else {}
+
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        self.sums, self.weight = {}, 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs. Drain first."""
+        return {"sums": dict(self.sums), "weight": self.weight}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.sums, self.weight = dict(state["sums"]), float(state["weight"])
+
+
+class OutputBuffer:
+    """Outputs and targets on their way to the metrics, which take them many batches at a time.
+
+    Keeping them costs a step two list appends; updating a torchmetrics collection each step costs ten times as much.
+    """
+
+    def __init__(self, metrics: Any) -> None:
+        self.metrics = metrics
+        self._outputs: list[Any] = []
+        self._targets: list[Any] = []
+        self._bytes = 0
+        self._updated = False
+
+    def add(self, output: Any, targets: Any) -> None:
+        """Keep one batch."""
+        self._outputs.append(_detached(output))
+        self._targets.append(_detached(targets))
+        if isinstance(output, Tensor):
+            self._bytes += output.nbytes
+            if self._bytes > FLUSH_BYTES:
+                self.flush()
+
+    def flush(self) -> None:
+        """Hand everything kept to the metrics."""
+        outputs, targets = self._outputs, self._targets
+        self._outputs, self._targets, self._bytes = [], [], 0
+        if not outputs:
+            return
+        self._updated = True
+        joined = joined_outputs(outputs), joined_outputs(targets)
+        if joined[0] is not None and joined[1] is not None:
+            self.metrics.update(*joined)
+            return
+        for output, target in zip(outputs, targets, strict=True):
+            self.metrics.update(output, target)
+
+    def compute(self) -> dict[str, float]:
+        """The metrics of everything added since the last reset, by name."""
+        self.flush()
+        if not self._updated:
+            return {}
+        return {name: scalar(value) for name, value in self.metrics.compute().items()}
+
+    def reset(self) -> None:
+        """Begin a new epoch."""
+        self._outputs, self._targets, self._bytes, self._updated = [], [], 0, False
+        self.metrics.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint in the middle of an epoch needs."""
+        self.flush()
+        self.metrics.persistent(True)
+        state = {name: value.clone() if isinstance(value, Tensor) else value for name, value in self._states().items()}
+        return {"metrics": state, "updated": self._updated}
+
+    def _states(self) -> dict[str, Any]:
+        return dict(self.metrics.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.reset()
+        self._updated = bool(state["updated"])
+        if not self._updated:
+            return
+        self.metrics.persistent(True)
+        self.metrics.load_state_dict(state["metrics"])
+        for metric in self.metrics.values(copy_state=False):
+            metric._update_count = max(metric._update_count, 1)
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value
+
+
+def joined_outputs(values: list[Any]) -> Tensor | None:
+    """Tensors joined along the batch, float32 on the CPU; None where they are no tensors of one shape."""
+    if not all(isinstance(v, Tensor) and v.dim() > 0 and v.shape[1:] == values[0].shape[1:] for v in values):
+        return None
+    joined = torch.cat(values).cpu()
+    return joined.float() if joined.is_floating_point() else joined
+
+
+def scalar(value: Any) -> float:
+    """A metric's value as a float; the mean where a metric gives one value for each class."""
+    number = value.float().mean().item() if isinstance(value, Tensor) else float(value)
+    return number if math.isfinite(number) else float("nan")
+
+
+def batch_length(batch: Any) -> int:
+    """Samples in a batch: the length of its first part that has one, else 1."""
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    for part in parts:
+        if isinstance(part, Tensor):
+            if part.dim():
+                return int(part.shape[0])
+        elif hasattr(part, "__len__") and not isinstance(part, str):
+            return len(part)
+    return 1

@@ -1,0 +1,169 @@
+"""One execution of a recipe: what hooks see and change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from toolkit.run.stages import Stage
+
+__all__ = ["Best", "Position", "Run", "Stage"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import torch
+    from rich.console import Console
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from toolkit.data.loaders import Loader
+    from toolkit.data.types import Data
+    from toolkit.recipe.load import ResolvedRecipe
+    from toolkit.recipe.sections import Recipe
+    from toolkit.run.meters import LossMeter, OutputBuffer
+    from toolkit.run.precision import PrecisionPlan
+
+
+@dataclass
+class Position:
+    """Where a run stands. Everything counts completed work."""
+
+    stage: int = 0
+    epoch: int = 0
+    step: int = 0
+    stage_epoch: int = 0
+    stage_step: int = 0
+    epoch_step: int = 0
+
+
+@dataclass
+class Best:
+    """The best epoch so far by the recipe's ``train.best``."""
+
+    metric: str
+    higher_is_better: bool
+    value: float | None = None
+    epoch: int = 0
+    step: int = 0
+
+    def improves(self, value: float) -> bool:
+        """Whether ``value`` beats the best so far; a NaN never does."""
+        if value != value:
+            return False
+        if self.value is None:
+            return True
+        return value > self.value if self.higher_is_better else value < self.value
+
+
+@dataclass
+class Run:
+    """One execution of a recipe. Hooks read it; ``state``, ``local``, ``data``'s datasets and the model may be changed.
+
+    Attributes:
+        recipe: the typed recipe, an instance of the class that the task's ``vtk_config`` returned.
+        resolved: the recipe with the origin of each value.
+        hook: calls hooks, e.g. ``run.hook.vtk_log(run=run, records=...)``.
+        directory: the run's directory; None under ``vtk check``.
+        device: where the model lives.
+        position: completed stages, epochs and steps.
+        state: ``state[name]`` of a plugin is a JSON-able dict, or holds tensors; saved with every checkpoint.
+        local: ``local[name]`` is whatever a plugin needs in this process only (writers, threads).
+        history: one mapping of metrics for each completed epoch.
+        demo: the recipe's demo overlay is in force.
+        resumed: the run goes on from a checkpoint.
+        phase: ``setup``, ``train``, ``val``, ``test`` or ``done``; displays read it.
+    """
+
+    resolved: ResolvedRecipe
+    hook: Any
+    device: torch.device
+    stages: list[Stage]
+    console: Console
+    directory: Path | None = None
+    precision: PrecisionPlan | None = None
+    data: Data = None  # type: ignore[assignment]
+    model: nn.Module = None  # type: ignore[assignment]
+    loss: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
+    stage: Stage = None  # type: ignore[assignment]
+    optimizer: Optimizer = None  # type: ignore[assignment]
+    scheduler: Any = None
+    schedule_interval: str = "epoch"
+    schedule_metric: str | None = None
+    scaler: Any = None
+    loader: Loader = None  # type: ignore[assignment]
+    val_loader: Loader | None = None
+    position: Position = field(default_factory=Position)
+    best: Best | None = None
+    state: dict[str, dict[str, Any]] = field(default_factory=dict)
+    local: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    losses: LossMeter = None  # type: ignore[assignment]
+    outputs: OutputBuffer | None = None
+    grad_norm: torch.Tensor | None = None
+    epoch_steps: int = 0
+    stage_steps: int = 0
+    eval_done: int = 0
+    eval_total: int = 0
+    phase: str = "setup"
+    resumed: bool = False
+    stop_reason: str | None = None
+    checkpoint_wanted: bool = False
+    save_checkpoint: Callable[[], None] = lambda: None
+
+    @property
+    def recipe(self) -> Recipe:
+        """The typed recipe."""
+        return self.resolved.recipe
+
+    @property
+    def seed(self) -> int:
+        """The recipe's seed."""
+        return self.recipe.seed
+
+    @property
+    def demo(self) -> bool:
+        """Whether the recipe's demo overlay is in force."""
+        return self.resolved.demo
+
+    @property
+    def epoch(self) -> int:
+        """Completed epochs of the whole run."""
+        return self.position.epoch
+
+    @property
+    def step(self) -> int:
+        """Completed optimizer steps of the whole run."""
+        return self.position.step
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked the run to stop."""
+        return self.stop_reason is not None
+
+    def options(self, extension: str) -> Any:
+        """The validated options of an extension, as its ``vtk_config`` typed them."""
+        return self.resolved.extensions[extension]
+
+    def stop(self, reason: str) -> None:
+        """End training after the current epoch (or step, in a stage that counts steps). The first reason counts."""
+        if self.stop_reason is None:
+            self.stop_reason = reason
+
+    def request_checkpoint(self) -> None:
+        """Save a checkpoint as soon as every hook of the present call has had its turn."""
+        self.checkpoint_wanted = True
+
+    def say(self, message: str) -> None:
+        """Tell the user something, above any progress display."""
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def plugin_state(self, name: str, **initial: Any) -> dict[str, Any]:
+        """``state[name]``, filled with ``initial`` where it is new."""
+        return self.state.setdefault(name, dict(initial))
+
+
+def metric_line(metrics: Mapping[str, float]) -> str:
+    """Metrics as one readable line."""
+    return " · ".join(f"{name} {value:.4g}" for name, value in metrics.items())
