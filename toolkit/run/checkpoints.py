@@ -1,0 +1,146 @@
+"""Checkpoints on disk: each is whole or absent, and a damaged one is always noticed.
+
+A checkpoint is a directory ``<kind>-<step>`` with ``state.safetensors``, ``state.json`` and ``manifest.json``, which holds
+the SHA-256 of the other two. It is written under a temporary name, synced and renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.run import state_file
+from toolkit.run.files import require_space, sync_directory, write_error
+
+_FILES = ("state.safetensors", "state.json")
+_SLACK = 1 << 20
+
+
+class CheckpointStore:
+    """The checkpoints of one kind in one directory.
+
+    Args:
+        directory: where they lie; made when the first is saved.
+        kind: prefix of their names, ``step`` or ``best``.
+        keep: how many are kept; the newest stay.
+    """
+
+    def __init__(self, directory: Path, kind: str = "step", keep: int = 2) -> None:
+        self.directory = directory
+        self.kind = kind
+        self.keep = keep
+
+    def save(self, step: int, tree: Any) -> Path:
+        """Store a tree (see :mod:`toolkit.run.state_file`) as the checkpoint of a step.
+
+        Raises:
+            VtkError: no space or no permission; earlier checkpoints are intact.
+        """
+        contents = dict(zip(_FILES, state_file.dump(tree), strict=True))
+        target = self.directory / f"{self.kind}-{step:09d}"
+        temporary = self.directory / f".{target.name}.{os.getpid()}.tmp"
+        size = sum(len(c) for c in contents.values())
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            require_space(self.directory, size + _SLACK)
+            _write_directory(temporary, contents)
+            _replace_directory(temporary, target)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise write_error(target, error, size) from error
+        sync_directory(self.directory)
+        self._prune()
+        return target
+
+    def steps(self) -> list[int]:
+        """Steps that have a checkpoint, oldest first, damaged ones included."""
+        if not self.directory.is_dir():
+            return []
+        pattern = re.compile(rf"{re.escape(self.kind)}-(\d+)")
+        return sorted(int(m[1]) for m in (pattern.fullmatch(p.name) for p in self.directory.iterdir()) if m)
+
+    def load(self, step: int) -> Any:
+        """The tree of a step.
+
+        Raises:
+            VtkError: the checkpoint is missing or damaged; the file is named.
+        """
+        directory = self.directory / f"{self.kind}-{step:09d}"
+        return state_file.load(*_verified(directory))
+
+    def load_latest(self) -> tuple[Any, int, list[VtkError]]:
+        """The newest whole checkpoint, its step, and what was wrong with newer ones.
+
+        Raises:
+            VtkError: there is none (exit code 66), or all are damaged (65).
+        """
+        damaged: list[VtkError] = []
+        for step in reversed(self.steps()):
+            try:
+                return self.load(step), step, damaged
+            except VtkError as error:
+                damaged.append(error)
+        if damaged:
+            raise damaged[0]
+        raise VtkError(
+            "there is no checkpoint to go on from",
+            place=str(self.directory),
+            hint="Start the run without --resume.",
+            code=ExitCode.NO_INPUT,
+        )
+
+    def _prune(self) -> None:
+        for step in self.steps()[: -self.keep]:
+            shutil.rmtree(self.directory / f"{self.kind}-{step:09d}", ignore_errors=True)
+        for leftover in self.directory.glob(f".{self.kind}-*.tmp"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _write_directory(directory: Path, contents: dict[str, bytes]) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    manifest = json.dumps({"format": 1, "sha256": hashes}).encode()
+    for name, content in {**contents, "manifest.json": manifest}.items():
+        with (directory / name).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    sync_directory(directory)
+
+
+def _replace_directory(temporary: Path, target: Path) -> None:
+    if target.exists():
+        # The same step again after a resume: the old one steps aside first, since a directory cannot be renamed over another.
+        aside = target.with_name(f".{target.name}.old.tmp")
+        shutil.rmtree(aside, ignore_errors=True)
+        target.rename(aside)
+    temporary.rename(target)
+
+
+def _verified(directory: Path) -> tuple[bytes, bytes]:
+    manifest_path = directory / "manifest.json"
+    try:
+        hashes = json.loads(manifest_path.read_bytes())["sha256"]
+        contents = tuple((directory / name).read_bytes() for name in _FILES)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(directory, str(error)) from error
+    for name, content in zip(_FILES, contents, strict=True):
+        if not isinstance(hashes, dict) or hashlib.sha256(content).hexdigest() != hashes.get(name):
+            raise _damaged(directory / name, "its content does not match its checksum")
+    return contents[0], contents[1]
+
+
+def _damaged(path: Path, reason: str) -> VtkError:
+    return VtkError(
+        f"the checkpoint is damaged: {reason}",
+        place=str(path),
+        hint="An earlier checkpoint is used where there is one; otherwise start the run anew.",
+        code=ExitCode.DATA,
+    )
