@@ -102,8 +102,6 @@ class Run:
     losses: LossMeter = None  # type: ignore[assignment]
     outputs: OutputBuffer | None = None
     grad_norm: torch.Tensor | None = None
-    epoch_steps: int = 0
-    stage_steps: int = 0
     eval_done: int = 0
     eval_total: int = 0
     phase: str = "setup"
@@ -141,6 +139,12 @@ class Run:
     def stopping(self) -> bool:
         """Whether somebody asked the run to stop."""
         return self.stop_reason is not None
+
+    @property
+    def epoch_steps(self) -> int:
+        """Optimizer steps in the present epoch; the last epoch of a stage that counts steps may be short."""
+        before = self.position.stage_step - self.position.epoch_step
+        return min(self.stage.epoch_steps, self.stage.total_steps - before)
 
     def options(self, extension: str) -> Any:
         """The validated options of an extension, as its ``vtk_config`` typed them."""

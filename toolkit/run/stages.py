@@ -16,7 +16,8 @@ class Stage:
     """A part of a run with its own optimizer and its own trainable parameters.
 
     Exactly one of ``epochs`` and ``steps`` is set. ``section`` is the recipe's own stage section, with whatever keys
-    the task added to it; None where the recipe has no ``stages``.
+    the task added to it; None where the recipe has no ``stages``. ``batches`` is the number of optimizer steps that one
+    pass over the training data gives; the core sets it once the stage's loader is built, before ``vtk_optimizer``.
     """
 
     index: int
@@ -27,16 +28,24 @@ class Stage:
     optimizer: Any
     schedule: Any
     section: StageSection | None = None
+    batches: int = 0
 
-    def epoch_steps(self, batches: int) -> int:
-        """Optimizer steps in one epoch, where one pass over the data gives ``batches`` of them."""
+    @property
+    def epoch_steps(self) -> int:
+        """Optimizer steps in one epoch."""
         if self.steps is None:
-            return batches
-        return min(self.steps_per_epoch or batches, self.steps)
+            return self.batches
+        return min(self.steps_per_epoch or self.batches, self.steps)
 
-    def total_steps(self, batches: int) -> int:
+    @property
+    def total_steps(self) -> int:
         """Optimizer steps in the whole stage."""
-        return self.steps if self.steps is not None else (self.epochs or 0) * batches
+        return self.steps if self.steps is not None else (self.epochs or 0) * self.batches
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs in the whole stage; the last of a stage that counts steps may be short."""
+        return self.epochs if self.epochs is not None else -(-self.total_steps // max(self.epoch_steps, 1))
 
 
 def plan_stages(recipe: Recipe) -> list[Stage]:

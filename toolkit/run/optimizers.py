@@ -1,0 +1,68 @@
+"""The core's answer to ``vtk_optimizer``: built by name from the recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.types import OptimizerSetup
+from toolkit.recipe.optimizers import LBFGS, SGD, Adam, AdamW
+from toolkit.recipe.schedules import Plateau
+from toolkit.run.schedules import build_schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.run.stages import Stage
+
+
+def build_optimizer(model: nn.Module, stage: Stage) -> OptimizerSetup:
+    """The stage's optimizer over the parameters that require gradients, with its schedule.
+
+    Raises:
+        VtkError: every parameter is frozen.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise VtkError(
+            f"stage {stage.name!r} has nothing to train: every parameter is frozen",
+            hint="Unfreeze a part of the model in this stage.",
+            code=ExitCode.RECIPE,
+        )
+    optimizer = make_optimizer(stage.optimizer, parameters)
+    metric = stage.schedule.metric if isinstance(stage.schedule, Plateau) else None
+    higher = metric is not None and not metric.endswith("loss")
+    scheduler, interval = build_schedule(stage.schedule, optimizer, stage, higher)
+    return OptimizerSetup(optimizer, scheduler, interval, metric)
+
+
+def make_optimizer(section: Any, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer that a recipe section names; the fused form where the device has one."""
+    fused = all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in parameters)
+    if isinstance(section, SGD):
+        return torch.optim.SGD(
+            parameters,
+            lr=section.lr,
+            momentum=section.momentum,
+            nesterov=section.nesterov,
+            weight_decay=section.weight_decay,
+            fused=fused,
+        )
+    if isinstance(section, LBFGS):
+        search = None if section.line_search == "none" else section.line_search
+        return torch.optim.LBFGS(
+            parameters, lr=section.lr, max_iter=1, history_size=section.history, line_search_fn=search
+        )
+    assert isinstance(section, Adam | AdamW)
+    kind = torch.optim.Adam if isinstance(section, Adam) else torch.optim.AdamW
+    return kind(
+        parameters,
+        lr=section.lr,
+        betas=(section.beta1, section.beta2),
+        eps=section.eps,
+        weight_decay=section.weight_decay,
+        fused=fused,
+    )
