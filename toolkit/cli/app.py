@@ -1,0 +1,115 @@
+"""The ``vtk`` command: verbs that are imported only when they run, and the door through which every error leaves."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from toolkit.cli.failures import report
+from toolkit.cli.verb import Session, traceback_option
+
+VERBS = {
+    "run": "Train as a recipe says, then evaluate.",
+    "check": "Validate a recipe and show the plan.",
+    "predict": "Predict image files with a finished run.",
+    "eval": "Evaluate a finished run on a split or on new data.",
+    "recipes": "List, show or copy the shipped recipes.",
+    "plugins": "List the installed tasks and extensions.",
+    "schema": "Print a task's recipe schema.",
+}
+
+_ENVIRONMENT = {
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    # Idle OpenMP threads give the core back soon: without it a busy neighbour slows training many times over.
+    "GOMP_SPINCOUNT": "1000",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its verbs' names and one-line helps; imports ``toolkit.cli.<verb>`` when a verb is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of a newcomer's needs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, or None."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"toolkit.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click's own, with a hint at the verb that was meant."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            ctx.fail(_no_such_verb(args[0]))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+def _no_such_verb(name: str) -> str:
+    import difflib
+
+    missing = f"there is no command {name!r}"
+    if name.endswith((".yaml", ".yml")) or os.path.exists(name):
+        return f"{missing}; did you mean 'vtk run {name}'?"
+    near = difflib.get_close_matches(name, VERBS, n=1)
+    return f"{missing}; did you mean {near[0]!r}?" if near else missing
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"vtk {version('vision-toolkit')}")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    params=[traceback_option()],
+    epilog="Begin with:  vtk run digits   (`vtk COMMAND --help` shows examples)",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Train and run vision models from recipe files; every task is a plugin."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run ``vtk`` with ``args`` (the process's own by default) and return the exit code, one of ``ExitCode``."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    session = Session(traceback=os.environ.get("VTK_TRACEBACK", "") not in {"", "0"})
+    try:
+        code: Any = cli.main(
+            args=None if args is None else list(args), prog_name="vtk", standalone_mode=False, obj=session
+        )
+        sys.stdout.flush()
+    except BaseException as error:
+        return report(error, with_traceback=session.traceback)
+    return int(code or 0)

@@ -1,0 +1,54 @@
+"""What every verb shares: the ``--traceback`` flag and the examples in its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+
+@dataclass
+class Session:
+    """One call of ``vtk``: what ``main`` must know when the verb has failed."""
+
+    traceback: bool = False
+
+
+def _want_traceback(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    session = ctx.find_object(Session)
+    if wanted and session is not None:
+        session.traceback = True
+
+
+def traceback_option() -> click.Option:
+    """``--traceback``, understood before and after the verb."""
+    return click.Option(
+        ["--traceback"],
+        is_flag=True,
+        expose_value=False,
+        callback=_want_traceback,
+        help="Show Python's traceback with every error.",
+    )
+
+
+class Verb(click.Command):
+    """A verb of ``vtk``, with examples in its help.
+
+    Args:
+        examples: commands, one a line, printed as they are.
+    """
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = [line.strip() for line in examples.strip().splitlines()]
+        self.params.append(traceback_option())
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Print the examples after the options."""
+        super().format_epilog(ctx, formatter)
+        if not self.examples:
+            return
+        with formatter.section("Examples"):
+            for line in self.examples:
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
