@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolkit.run.signals import Interrupt
 from toolkit.run.stages import Stage
 
 __all__ = ["Best", "Position", "Run", "Stage"]
@@ -108,7 +109,8 @@ class Run:
     resumed: bool = False
     stop_reason: str | None = None
     checkpoint_wanted: bool = False
-    save_checkpoint: Callable[[], None] = lambda: None
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    restore_from: dict[str, Any] | None = None
 
     @property
     def recipe(self) -> Recipe:

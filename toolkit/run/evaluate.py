@@ -1,0 +1,106 @@
+"""One pass over a split without learning: the loss, the metrics, and the outputs for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit.data.types import BatchKey
+from toolkit.run.batches import ready
+from toolkit.run.meters import LossMeter, OutputBuffer, batch_length, joined_outputs
+from toolkit.run.report import Result
+from toolkit.run.step import inputs_of, targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from toolkit.data.loaders import Loader
+    from toolkit.data.types import Data
+    from toolkit.run.precision import PrecisionPlan
+
+_KEPT_BYTES = 256 << 20
+
+
+@dataclass
+class Evaluator:
+    """What evaluating a model needs.
+
+    ``each`` is called before each batch with its number; it shows progress and may raise to interrupt.
+    """
+
+    model: torch.nn.Module
+    data: Data
+    loss: Callable[[Any, Any], Any]
+    precision: PrecisionPlan
+    device: torch.device
+    seed: int
+    each: Callable[[int], None] = lambda _done: None
+
+    def run(self, loader: Loader, metrics: Any, split: str, keep_outputs: bool = False) -> Result:
+        """Evaluate one split.
+
+        Args:
+            loader: gives the split's batches once, in order.
+            metrics: a torchmetrics collection, or None; reset first.
+            keep_outputs: return outputs and targets too, unless they need more than 256 MiB.
+        """
+        losses = LossMeter()
+        buffer = OutputBuffer(metrics) if metrics is not None else None
+        if buffer is not None:
+            buffer.reset()
+        kept: _Kept | None = _Kept() if keep_outputs else None
+        training = self.model.training
+        self.model.eval()
+        try:
+            for batch, output, loss in self._forward(loader):
+                losses.add(0, loss, batch_length(batch), 0.0, None)
+                if buffer is not None:
+                    buffer.add(output, targets_of(batch))
+                if kept is not None:
+                    kept.add(output, targets_of(batch))
+        finally:
+            self.model.train(training)
+        losses.drain()
+        values = losses.means() | (buffer.compute() if buffer is not None else {})
+        outputs, targets = kept.joined() if kept is not None else (None, None)
+        return Result(split, values, outputs, targets)
+
+    def _forward(self, loader: Loader) -> Iterator[tuple[Any, Any, Any]]:
+        key = BatchKey(self.seed, 0, 0, False)
+        batches = loader.once()
+        try:
+            with torch.inference_mode():
+                for number, raw in enumerate(batches):
+                    self.each(number)
+                    batch = ready(raw, self.data, self.device, key)
+                    with self.precision.autocast():
+                        output = self.model(inputs_of(batch))
+                        loss = self.loss(output, batch)
+                    yield batch, output, loss
+        finally:
+            batches.close()
+
+
+class _Kept:
+    """Outputs and targets of a split, given up when they grow too large."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[Any, Any]] | None = []
+        self.bytes = 0
+
+    def add(self, output: Any, targets: Any) -> None:
+        if self.pairs is None:
+            return
+        self.bytes += output.nbytes if isinstance(output, torch.Tensor) else 0
+        self.pairs.append((output, targets))
+        if self.bytes > _KEPT_BYTES:
+            self.pairs = None
+
+    def joined(self) -> tuple[Any, Any]:
+        if not self.pairs:
+            return None, None
+        outputs, targets = [p[0] for p in self.pairs], [p[1] for p in self.pairs]
+        joined = joined_outputs(outputs), joined_outputs(targets)
+        return joined if joined[0] is not None else (outputs, targets)

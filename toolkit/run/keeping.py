@@ -1,0 +1,91 @@
+"""What a run keeps while it trains: checkpoints to go on from, and the best weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.run.checkpoints import CheckpointStore
+from toolkit.run.run import Best
+from toolkit.run.snapshot import take_snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolkit.run.run import Run
+
+FOLDER = "checkpoints"
+
+
+def checkpoint_store(directory: Path, keep: int = 2) -> CheckpointStore:
+    """The store of a run's resumable checkpoints."""
+    return CheckpointStore(directory / FOLDER, "step", keep)
+
+
+def best_store(directory: Path) -> CheckpointStore:
+    """The store of a run's best weights."""
+    return CheckpointStore(directory / FOLDER, "best", 2)
+
+
+def save_checkpoint(run: Run) -> None:
+    """Save everything that resuming needs, now."""
+    run.checkpoint_wanted = False
+    if run.directory is not None:
+        keep = run.local.get("checkpoints_kept", 2)
+        checkpoint_store(run.directory, keep).save(run.position.step, take_snapshot(run))
+
+
+def checkpoint_if_wanted(run: Run) -> None:
+    """Save a checkpoint if a plugin asked for one."""
+    if run.checkpoint_wanted:
+        save_checkpoint(run)
+
+
+def keep_best(run: Run, metrics: dict[str, float]) -> None:
+    """Store the weights if this epoch is the best so far by ``train.best``."""
+    best = run.best
+    if best is None or best.metric not in metrics or not best.improves(metrics[best.metric]):
+        return
+    best.value, best.epoch, best.step = metrics[best.metric], run.position.epoch, run.position.step
+    if run.directory is not None:
+        best_store(run.directory).save(best.step, {"model": run.model.state_dict(), "value": best.value})
+
+
+def load_best(run: Run) -> bool:
+    """Put the best weights into the model; False where none are kept and the last ones stand."""
+    if run.best is None or run.best.value is None or run.directory is None:
+        return False
+    run.model.load_state_dict(best_store(run.directory).load(run.best.step)["model"])
+    return True
+
+
+def plan_best(wanted: str, metrics: Any, has_validation: bool) -> Best | None:
+    """What ``train.best`` means for this task and data; None keeps the last weights.
+
+    Raises:
+        VtkError: the recipe names a metric that there is not.
+    """
+    if wanted == "last":
+        return None
+    directions = _directions(metrics, has_validation)
+    if wanted == "auto":
+        names = [n for n in directions if n.startswith("val/" if has_validation else "train/") and not n.endswith("/loss")]
+        wanted = names[0] if names and has_validation else ("val/loss" if has_validation else "train/loss")
+    if wanted not in directions:
+        raise VtkError(
+            f"train.best: there is no metric {wanted!r}",
+            hint=f"There are: {', '.join(directions)}; `last` keeps the last weights.",
+            code=ExitCode.RECIPE,
+        )
+    return Best(wanted, directions[wanted])
+
+
+def _directions(metrics: Any, has_validation: bool) -> dict[str, bool]:
+    """Whether higher is better, for each metric that an epoch will have."""
+    splits = ["val", "train"] if has_validation else ["train"]
+    found: dict[str, bool] = {}
+    for split in splits:
+        for name, metric in metrics.items() if metrics is not None else ():
+            found[f"{split}/{name}"] = bool(metric.higher_is_better)
+        found[f"{split}/loss"] = False
+    return found

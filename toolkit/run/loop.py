@@ -1,0 +1,224 @@
+"""The training loop: stages, epochs, steps. Read :func:`fit` first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from toolkit.data.loaders import build_loader
+from toolkit.errors import VtkError
+from toolkit.hooks.types import OptimizerSetup
+from toolkit.models.freeze import set_train_mode
+from toolkit.run import keeping
+from toolkit.run.batches import training_batches
+from toolkit.run.evaluate import Evaluator
+from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
+from toolkit.run.snapshot import restore_late
+from toolkit.run.step import MicroBatches, NonFiniteLoss
+
+if TYPE_CHECKING:
+    from toolkit.run.run import Run
+    from toolkit.run.stages import Stage
+
+
+def fit(run: Run) -> bool:
+    """Train through all stages from the run's position on."""
+    for stage in run.stages[run.position.stage :]:
+        enter_stage(run, stage)
+        train_stage(run)
+        if run.stopping:
+            break
+        leave_stage(run)
+    return True
+
+
+def enter_stage(run: Run, stage: Stage) -> None:
+    """Let plugins prepare the stage, then build its loaders, optimizer and schedule."""
+    run.stage = stage
+    run.hook.vtk_stage_start(run=run, stage=stage)
+    run.loader = training_loader(run)
+    run.val_loader = evaluation_loader(run, run.data.val) if run.data.val is not None else None
+    run.stage = replace(stage, batches=math.ceil(len(run.loader) / run.recipe.train.accumulate))
+    setup = run.hook.vtk_optimizer(recipe=run.recipe, model=run.model, stage=run.stage)
+    setup = setup if isinstance(setup, OptimizerSetup) else OptimizerSetup(setup)
+    run.optimizer, run.scheduler = setup.optimizer, setup.scheduler
+    run.schedule_interval, run.schedule_metric = setup.interval, setup.metric
+    assert run.precision is not None
+    run.scaler = run.precision.scaler()
+    run.losses = LossMeter()
+    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data)
+    run.outputs = OutputBuffer(metrics) if metrics is not None else None
+    restore_late(run)
+
+
+def train_stage(run: Run) -> None:
+    """Epochs until the stage is over or somebody stops the run."""
+    batches = training_batches(run)
+    try:
+        while not run.stopping and run.position.stage_step < run.stage.total_steps:
+            train_epoch(run, batches)
+            end_epoch(run)
+    finally:
+        batches.close()
+
+
+def leave_stage(run: Run) -> None:
+    """Move the position to the start of the next stage."""
+    position = run.position
+    position.stage += 1
+    position.stage_epoch = position.stage_step = position.epoch_step = 0
+
+
+def train_epoch(run: Run, batches: Any) -> None:
+    """Optimizer steps until the epoch is over, or in a stage that counts steps, until somebody stops the run."""
+    run.phase = "train"
+    set_train_mode(run.model)
+    per_step = run.scheduler is not None and run.schedule_interval == "step"
+    counts_steps = run.stage.steps is not None
+    position, losses, interrupt = run.position, run.losses, run.interrupt
+    step = run.hook.vtk_step
+    for _ in range(run.epoch_steps - position.epoch_step):
+        if interrupt.code is not None:
+            interrupt_training(run)
+        batch = next(batches)
+        lr = run.optimizer.param_groups[0]["lr"]
+        loss = step(run=run, batch=batch)
+        if per_step:
+            run.scheduler.step()
+        position.step += 1
+        position.stage_step += 1
+        position.epoch_step += 1
+        losses.add(position.step, loss, samples_in(batch), lr, run.grad_norm)
+        if losses.due():
+            log_steps(run)
+        if counts_steps and run.stopping:
+            break
+    log_steps(run)
+
+
+def samples_in(batch: Any) -> int:
+    """Samples of an optimizer step."""
+    return sum(map(batch_length, batch)) if isinstance(batch, MicroBatches) else batch_length(batch)
+
+
+def log_steps(run: Run) -> None:
+    """Read the losses since the last time and hand them to whoever logs."""
+    records = run.losses.drain()
+    for record in records:
+        if not math.isfinite(record["loss"]):
+            raise NonFiniteLoss(int(record["step"]) - 1, record["loss"])
+    if records:
+        run.hook.vtk_log(run=run, records=records)
+    keeping.checkpoint_if_wanted(run)
+
+
+def interrupt_training(run: Run) -> None:
+    """A signal came: keep what was done, and leave."""
+    log_steps(run)
+    keeping.save_checkpoint(run)
+    run.interrupt.check()
+
+
+def end_epoch(run: Run) -> None:
+    """Validation, schedule, best weights, history; then the plugins' turn."""
+    metrics = {f"train/{k}": v for k, v in run.losses.means().items()}
+    if run.outputs is not None:
+        metrics |= {f"train/{k}": v for k, v in run.outputs.compute().items()}
+    metrics["lr"] = float(run.optimizer.param_groups[0]["lr"])
+    if run.val_loader is not None and validation_due(run):
+        metrics |= validate(run)
+    close_epoch(run, metrics)
+    run.hook.vtk_epoch_end(run=run, metrics=metrics)
+    keeping.checkpoint_if_wanted(run)
+
+
+def close_epoch(run: Run, metrics: dict[str, float]) -> None:
+    """Count the epoch, advance the schedule, keep the best weights."""
+    position = run.position
+    position.epoch += 1
+    position.stage_epoch += 1
+    position.epoch_step = 0
+    run.losses.reset()
+    if run.outputs is not None:
+        run.outputs.reset()
+    advance_schedule(run, metrics)
+    run.history.append({"epoch": position.epoch, "step": position.step, **metrics})
+    keeping.keep_best(run, metrics)
+
+
+def advance_schedule(run: Run, metrics: dict[str, float]) -> None:
+    """Step a schedule that counts epochs; a plateau schedule looks at its metric, where this epoch has it."""
+    if run.scheduler is None or run.schedule_interval != "epoch":
+        return
+    name = run.schedule_metric
+    if name is None:
+        run.scheduler.step()
+    elif name in metrics:
+        run.scheduler.step(metrics[name])
+    elif run.val_loader is None or not name.startswith("val/"):
+        raise VtkError(f"schedule.metric: there is no metric {name!r}", hint=f"There are: {', '.join(metrics)}.")
+
+
+def validation_due(run: Run) -> bool:
+    """Every ``validate_every`` epochs, and after the last."""
+    last = run.stopping or run.position.stage_step >= run.stage.total_steps
+    return last or (run.position.epoch + 1) % run.recipe.train.validate_every == 0
+
+
+def validate(run: Run) -> dict[str, float]:
+    """The validation split's loss and metrics, names prefixed with ``val/``."""
+    assert run.val_loader is not None
+    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data)
+    run.phase, run.eval_total = "val", len(run.val_loader)
+    result = evaluator(run).run(run.val_loader, metrics, "val")
+    run.phase = "train"
+    return {f"val/{k}": v for k, v in result.metrics.items()}
+
+
+def evaluator(run: Run) -> Evaluator:
+    """Evaluates the run's model; a signal interrupts it after a checkpoint."""
+
+    def each(done: int) -> None:
+        run.eval_done = done
+        if run.interrupt.code is not None:
+            if run.phase == "val":
+                keeping.save_checkpoint(run)
+            run.interrupt.check()
+
+    assert run.precision is not None
+    return Evaluator(run.model, run.data, run.loss, run.precision, run.device, run.seed, each)
+
+
+def training_loader(run: Run) -> Any:
+    """Draws the training split in a new order each pass, as the recipe's ``train`` and ``loader`` say."""
+    recipe, options = run.recipe, run.recipe.loader
+    return build_loader(
+        run.data.train,
+        batch_size=recipe.train.batch_size,
+        seed=recipe.seed,
+        shuffle=options.shuffle,
+        weights=run.data.sample_weights,
+        drop_last=options.drop_last,
+        collate=run.data.collate,
+        workers=options.workers,
+        kind=options.kind,
+        prefetch=options.prefetch,
+        pin_memory=run.device.type == "cuda",
+    )
+
+
+def evaluation_loader(run: Run, dataset: Any) -> Any:
+    """Gives a split once, in order."""
+    recipe, options = run.recipe, run.recipe.loader
+    return build_loader(
+        dataset,
+        batch_size=recipe.train.eval_batch_size or recipe.train.batch_size,
+        seed=recipe.seed,
+        shuffle=False,
+        collate=run.data.collate,
+        workers=options.workers,
+        kind=options.kind,
+        prefetch=options.prefetch,
+        pin_memory=run.device.type == "cuda",
+    )

@@ -1,0 +1,88 @@
+"""Everything that a run needs to go on exactly where it stood."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from toolkit.run.run import Best, Position
+
+if TYPE_CHECKING:
+    from toolkit.run.run import Run
+
+
+def take_snapshot(run: Run) -> dict[str, Any]:
+    """Model, optimizer, schedule, scaler, randomness, position, epoch sums, history and the plugins' state."""
+    return {
+        "position": asdict(run.position),
+        "best": asdict(run.best) if run.best else None,
+        "history": run.history,
+        "plugins": run.state,
+        "precision": asdict(run.precision) if run.precision else None,
+        "stop_reason": run.stop_reason,
+        "model": run.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "scheduler": run.scheduler.state_dict() if run.scheduler is not None else None,
+        "scaler": run.scaler.state_dict() if run.scaler is not None else None,
+        "losses": run.losses.state_dict(),
+        "outputs": run.outputs.state_dict() if run.outputs is not None else None,
+        "random": _random_state(),
+    }
+
+
+def restore_early(run: Run, tree: dict[str, Any]) -> None:
+    """What stages and plugins look at before the model and optimizer exist."""
+    run.position = Position(**tree["position"])
+    run.best = Best(**tree["best"]) if tree["best"] else None
+    run.history = list(tree["history"])
+    run.state.update(tree["plugins"])
+    run.stop_reason = tree["stop_reason"]
+    run.resumed = True
+    run.restore_from = tree
+
+
+def restore_late(run: Run) -> None:
+    """The rest, once the stage's model and optimizer have their shapes. Randomness comes last."""
+    tree, run.restore_from = run.restore_from, None
+    if tree is None:
+        return
+    run.model.load_state_dict(tree["model"])
+    run.optimizer.load_state_dict(tree["optimizer"])
+    if run.scheduler is not None:
+        run.scheduler.load_state_dict(tree["scheduler"])
+    if run.scaler is not None:
+        run.scaler.load_state_dict(tree["scaler"])
+    run.losses.load_state_dict(tree["losses"])
+    if run.outputs is not None:
+        run.outputs.load_state_dict(tree["outputs"])
+    _set_random_state(tree["random"])
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's global generators, on every device."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _random_state() -> dict[str, Any]:
+    python = random.getstate()
+    numpy = np.random.get_state(legacy=False)
+    return {
+        "python": python,
+        "numpy": numpy,
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    torch.set_rng_state(state["torch"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
