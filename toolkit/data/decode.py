@@ -1,0 +1,249 @@
+"""The one decoder: from a file to RGB pixels, the same for training, evaluation, prediction and serving.
+
+What it stands for:
+
+- EXIF orientation is applied; embedded colour profiles and gamma are not.
+- 16-bit channels are scaled to 8 with rounding; floats must lie in [0, 1]; 32-bit whole numbers are refused.
+- Transparent pixels are laid on white.
+- Grey, palette, bilevel, CMYK and YCbCr become RGB. An animation gives its first frame, a TIFF its first
+  page.
+- A file that is cut short, damaged or larger than ``max_pixels`` is refused, before pixels are decoded where
+  the container tells. A JPEG carries no checksum: bytes changed inside its compressed data still make a
+  picture, and no decoder can know.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from toolkit.data.containers import Container, MalformedError, inspect, sniff
+from toolkit.data.opencv import cv2
+from toolkit.errors import ExitCode, VtkError
+
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageError", "decode", "decode_bytes"]
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_PIXELS = 178_956_970
+"""Half a GiB of RGB; the size at which Pillow, too, refuses to go on."""
+
+_NAMES = "jpg jpeg jpe jfif png webp gif bmp dib tif tiff ppm pgm pbm pnm avif jp2 j2k"
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
+"""What a picture's file name may end in, lower case; used to find pictures, never to decode them."""
+
+_OPENERS: dict[str, type[ImageFile.ImageFile]] = {
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "png": PngImagePlugin.PngImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "gif": GifImagePlugin.GifImageFile,
+    "bmp": BmpImagePlugin.BmpImageFile,
+    "tiff": TiffImagePlugin.TiffImageFile,
+    "ppm": PpmImagePlugin.PpmImageFile,
+    "avif": AvifImagePlugin.AvifImageFile,
+    "jpeg2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
+}
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _PHOTOMETRIC_RGB = 258, 262, 2
+_READ_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+class ImageError(VtkError):
+    """A file that cannot be used as a picture.
+
+    Args:
+        path: the file, as the user knows it.
+        reason: continues the sentence "the file …", e.g. ``is empty``.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str, *, code: ExitCode = ExitCode.DATA) -> None:
+        super().__init__(f"the file {reason}", place=os.fspath(path), code=code)
+        self.path = os.fspath(path)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _image_error, (self.path, self.reason, self.code)
+
+
+def _image_error(path: str, reason: str, code: ExitCode) -> ImageError:
+    return ImageError(path, reason, code=code)
+
+
+def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Reads an image file.
+
+    Args:
+        path: any format of ``IMAGE_SUFFIXES``; the content decides, not the name.
+        max_pixels: larger pictures are refused, where the format allows before decoding.
+
+    Returns:
+        RGB pixels, uint8, shape (height, width, 3), C-contiguous.
+
+    Raises:
+        ImageError: for whatever is wrong with the file.
+    """
+    return decode_bytes(_read(path), path, max_pixels=max_pixels)
+
+
+def decode_bytes(data: bytes, name: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """:func:`decode` for a file's content; ``name`` is what errors call it."""
+    if not data:
+        raise ImageError(name, "is empty")
+    try:
+        container = inspect(data)
+        _check_size(container.size, max_pixels)
+        if container.plain:
+            pixels = _decode_plain(data)
+        elif container.deep:
+            pixels = _decode_deep(data, container.see_through)
+        else:
+            pixels, container = _decode_other(data, container, max_pixels)
+    except MalformedError as error:
+        raise ImageError(name, str(error)) from None
+    except Exception as error:
+        # Pillow answers damage with whatever its parser ran into, SyntaxError and MemoryError included.
+        raise ImageError(name, f"cannot be decoded: {_first_line(error)}") from error
+    return _upright(pixels, container.orientation or 1)
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            kind = "a directory" if Path(path).is_dir() else "a device or pipe"
+            raise ImageError(path, f"is {kind}, not a picture")
+        with open(path, "rb") as file:
+            head = file.read(32)
+            if head and sniff(head) is None:
+                raise ImageError(path, "is not an image in a format that is read here")
+            return head + file.read()
+    except FileNotFoundError:
+        raise ImageError(path, "does not exist", code=ExitCode.NO_INPUT) from None
+    except (OSError, ValueError) as error:
+        raise ImageError(path, f"cannot be read: {_first_line(error)}", code=ExitCode.NO_INPUT) from error
+
+
+def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
+    if size is not None and size[0] * size[1] > max_pixels:
+        megapixels = size[0] * size[1] / 1e6
+        raise MalformedError(
+            f"holds {size[0]} x {size[1]} pixels ({megapixels:,.0f} million), "
+            f"more than the {max_pixels / 1e6:,.0f} million allowed"
+        )
+
+
+def _decode_plain(data: bytes) -> Pixels:
+    return _cv2_decode(data, _READ_RGB)
+
+
+def _decode_deep(data: bytes, see_through: tuple[int, ...] | None = None) -> Pixels:
+    channels = _cv2_decode(data, cv2.IMREAD_UNCHANGED)
+    scaled = _to_8_bits(channels)
+    if scaled.ndim == 3 and scaled.shape[2] == 4:
+        return _on_white(cv2.cvtColor(scaled, cv2.COLOR_BGRA2RGBA))
+    rgb: Pixels = cv2.cvtColor(scaled, cv2.COLOR_GRAY2RGB if scaled.ndim == 2 else cv2.COLOR_BGR2RGB)
+    if see_through is not None:
+        rgb[(np.atleast_3d(channels) == see_through[::-1]).all(axis=2)] = 255
+    return rgb
+
+
+def _to_8_bits(values: npt.NDArray[Any]) -> Pixels:
+    """From 0..65535 to 0..255, rounded: 65535 / 255 is 257."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _cv2_decode(data: bytes, flags: int) -> Pixels:
+    pixels: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise MalformedError("cannot be decoded: its data are damaged")
+    return pixels
+
+
+def _decode_other(data: bytes, container: Container, max_pixels: int) -> tuple[Pixels, Container]:
+    """Decodes with Pillow; returns the container completed by what only Pillow knows."""
+    # The format's own class instead of Image.open, whose bomb check is a process-wide setting and warns.
+    with _OPENERS[container.format](io.BytesIO(data)) as image:
+        _check_size(image.size, max_pixels)
+        orientation = container.orientation
+        if container.format == "tiff":
+            if _is_deep_rgb(image):
+                return _decode_deep(data), Container("tiff", image.size, _tag(image, 0x0112))
+            orientation = 1  # Pillow turns TIFF pages itself while loading.
+        image.load()
+        if orientation is None:
+            orientation = int(image.getexif().get(0x0112, 1))
+        return _rgb(image), Container(container.format, image.size, orientation)
+
+
+def _is_deep_rgb(image: Any) -> bool:
+    bits = image.tag_v2.get(_BITS_PER_SAMPLE, ())
+    return len(bits) >= 3 and set(bits) == {16} and _tag(image, _PHOTOMETRIC) == _PHOTOMETRIC_RGB
+
+
+def _tag(image: Any, number: int) -> int:
+    return int(image.tag_v2.get(number, 1))
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        return _grey(_to_8_bits(np.asarray(image)))
+    if image.mode == "I":
+        raise MalformedError("holds 32-bit whole numbers, which have no defined white; convert it to 8 or 16 bits")
+    if image.mode == "F":
+        return _grey(_scaled_float(np.asarray(image)))
+    if image.has_transparency_data:
+        return _on_white(np.asarray(image.convert("RGBA")))
+    return np.array(image.convert("RGB"))
+
+
+def _scaled_float(values: npt.NDArray[Any]) -> Pixels:
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise MalformedError(f"holds numbers from {low:g} to {high:g}; only 0 to 1 have a meaning as brightness")
+    return np.rint(values.astype(np.float64) * 255).astype(np.uint8)
+
+
+def _grey(values: Pixels) -> Pixels:
+    return np.repeat(values[..., None], 3, axis=2)
+
+
+def _on_white(rgba: Pixels) -> Pixels:
+    """Lays straight-alpha RGBA on white: round(a c + (1 - a) 255) with a in [0, 1]."""
+    alpha = rgba[..., 3:].astype(np.uint32)
+    mixed = rgba[..., :3] * alpha + 255 * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undoes the EXIF orientation (1 to 8): which view of the stored rows and columns is upright."""
+    if orientation == 1:
+        return pixels
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
