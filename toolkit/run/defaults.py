@@ -1,0 +1,58 @@
+"""The core's own answers to hooks, registered before every plugin and so asked last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolkit.hooks.markers import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import nn
+
+    from toolkit.hooks.types import OptimizerSetup
+    from toolkit.models.bundle import Bundle
+    from toolkit.recipe.sections import Recipe
+    from toolkit.run.run import Run
+    from toolkit.run.stages import Stage
+
+
+class CoreDefaults:
+    """What happens where neither the task nor an extension answers."""
+
+    @hookimpl
+    def vtk_optimizer(self, recipe: Recipe, model: nn.Module, stage: Stage) -> OptimizerSetup:
+        """Built by name from the recipe."""
+        from toolkit.run.optimizers import build_optimizer
+
+        return build_optimizer(model, stage)
+
+    @hookimpl
+    def vtk_step(self, run: Run, batch: Any) -> Any:
+        """Zero, forward, loss, backward, clip, step."""
+        from toolkit.run.step import core_step
+
+        return core_step(run, batch)
+
+    @hookimpl
+    def vtk_fit(self, run: Run) -> bool:
+        """Stages, epochs, steps."""
+        from toolkit.run.loop import fit
+
+        return fit(run)
+
+    @hookimpl
+    def vtk_predict(self, bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
+        """Refuse: the core cannot know what a task's outputs mean."""
+        from toolkit.errors import ExitCode, VtkError
+
+        raise VtkError(
+            "this task's plugin does not say how to predict",
+            hint="The plugin's author adds it with the hook vtk_predict.",
+            code=ExitCode.UNAVAILABLE,
+        )
+
+
+core_defaults = CoreDefaults()

@@ -1,0 +1,170 @@
+"""Recipe in, finished run out. Read :func:`execute` first."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.run.directory import open_directory, read_status, write_status
+from toolkit.run.environment import environment
+from toolkit.run.files import write_atomic
+from toolkit.run.finish import Finished, finish
+from toolkit.run.keeping import checkpoint_store, save_checkpoint
+from toolkit.run.machine import tune_allocator
+from toolkit.run.setup import prepare
+from toolkit.run.signals import Interrupted, catch_signals
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from toolkit.recipe.load import ResolvedRecipe
+    from toolkit.run.run import Run
+
+
+@dataclass
+class Outcome:
+    """What a run left behind. ``metrics`` are those of the kept weights on ``split``."""
+
+    directory: Path
+    metrics: dict[str, float] = field(default_factory=dict)
+    split: str = ""
+    bundle: Path | None = None
+    report: Path | None = None
+    stop_reason: str | None = None
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    demo: bool = False
+
+
+def execute(resolved: ResolvedRecipe, *, console: Console, out: Path | None = None, resume: bool = False) -> Outcome:
+    """Run a recipe in a directory of its own.
+
+    Args:
+        console: receives everything that is said, on stderr.
+        out: the run's directory; by default a new one under ``runs/``.
+        resume: go on with the run in ``out``, exactly where it stopped.
+
+    Raises:
+        VtkError: whatever a user can mend; also when a signal ended the run (130, 143).
+    """
+    started = time.monotonic()
+    tune_allocator()
+    with catch_signals() as interrupt, open_directory(resolved.recipe.name, out, resume) as directory:
+        try:
+            snapshot = load_snapshot(directory, console) if resume else None
+            run = prepare(resolved, console=console, directory=directory, snapshot=snapshot, interrupt=interrupt)
+            begin(run, directory)
+            with recorded(run, directory):
+                run.hook.vtk_fit(run=run)
+                finished = finish(run)
+        except Interrupted as stop:
+            raise _stopped(directory, stop) from None
+        outcome = _outcome(run, directory, finished, time.monotonic() - started)
+        write_status(directory, "finished", metrics=outcome.metrics, split=outcome.split, stop_reason=run.stop_reason)
+        return outcome
+
+
+def load_snapshot(directory: Path, console: Console) -> dict[str, Any]:
+    """The newest whole checkpoint of a run; damaged ones are named aloud."""
+    tree, _step, damaged = checkpoint_store(directory).load_latest()
+    for error in damaged:
+        console.print(f"warning: {error}", markup=False, highlight=False, soft_wrap=True)
+    return dict(tree)
+
+
+def begin(run: Run, directory: Path) -> None:
+    """Write down what is about to run, and tell the user."""
+    if not run.resumed:
+        write_atomic(directory / "recipe.yaml", run.resolved.to_yaml())
+        origins = json.dumps(dict(run.resolved.origins), indent=2)
+        write_atomic(directory / "origins.json", origins + "\n")
+    write_atomic(directory / "environment.json", json.dumps(environment(), indent=2) + "\n")
+    write_status(directory, "running")
+    announce(run, directory)
+
+
+def announce(run: Run, directory: Path) -> None:
+    """The few lines that say what runs where."""
+    assert run.precision is not None
+    total = sum(p.numel() for p in run.model.parameters())
+    if run.demo:
+        run.say("DEMO: small stand-in data, so the figures say nothing about the real task.")
+    run.say(f"{run.recipe.task} · {run.recipe.name} · seed {run.seed} · {total:,} parameters · {directory}")
+    run.say(f"{run.device} · {run.precision.name}: {run.precision.why}")
+    for note in getattr(run.model, "notes", ()):
+        run.say(f"note: {note}")
+    if run.resumed:
+        run.say(f"resumed after epoch {run.epoch}, step {run.step}")
+
+
+@contextmanager
+def recorded(run: Run, directory: Path) -> Iterator[None]:
+    """Keep status.json true, whatever happens to the run."""
+    try:
+        yield
+    except Interrupted as stop:
+        write_status(directory, "stopped", reason=str(stop), step=run.step)
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _failed(directory, run, _out_of_memory(run, str(error))) from error
+    except VtkError as error:
+        raise _failed(directory, run, error) from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            write_status(directory, "failed", reason=str(error), step=run.step)
+            raise
+        raise _failed(directory, run, _out_of_memory(run, str(error))) from error
+    except BaseException as error:
+        write_status(directory, "failed", reason=repr(error), step=run.step)
+        raise
+    else:
+        save_checkpoint(run)
+
+
+def _failed(directory: Path, run: Run, error: VtkError) -> VtkError:
+    write_status(directory, "failed", reason=error.message, step=run.step)
+    return error
+
+
+def _out_of_memory(run: Run, detail: str) -> VtkError:
+    size = run.recipe.train.batch_size
+    return VtkError(
+        f"out of memory on {run.device} with batches of {size}: {detail.splitlines()[0]}",
+        hint=f"Halve train.batch_size to {max(size // 2, 1)} and set train.accumulate to "
+        f"{run.recipe.train.accumulate * 2}, or use train.precision: bf16.",
+        code=ExitCode.OUT_OF_MEMORY,
+    )
+
+
+def _stopped(directory: Path, stop: Interrupted) -> VtkError:
+    if not read_status(directory):
+        return VtkError("stopped before training began; nothing was kept", code=stop.code)
+    return VtkError(
+        "stopped; everything up to the last step is saved",
+        hint=f"Go on with: vtk run {directory} --resume",
+        code=stop.code,
+    )
+
+
+def _outcome(run: Run, directory: Path, finished: Finished, seconds: float) -> Outcome:
+    return Outcome(
+        directory=directory,
+        metrics=dict(finished.result.metrics),
+        split=finished.result.split,
+        bundle=finished.bundle,
+        report=finished.report,
+        stop_reason=run.stop_reason,
+        epochs=run.epoch,
+        steps=run.step,
+        seconds=seconds,
+        demo=run.demo,
+    )

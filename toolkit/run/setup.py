@@ -1,0 +1,101 @@
+"""From a resolved recipe to a run that is ready to train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.manager import build_manager, call_required
+from toolkit.run.defaults import core_defaults
+from toolkit.run.devices import pick_device
+from toolkit.run.keeping import plan_best
+from toolkit.run.precision import PrecisionPlan, plan_precision
+from toolkit.run.run import Run
+from toolkit.run.snapshot import restore_early, seed_everything
+from toolkit.run.stages import plan_stages
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from toolkit.recipe.load import ResolvedRecipe
+    from toolkit.run.signals import Interrupt
+
+
+def prepare(
+    resolved: ResolvedRecipe,
+    *,
+    console: Console,
+    directory: Path | None = None,
+    snapshot: dict[str, Any] | None = None,
+    interrupt: Interrupt | None = None,
+    catalogue: Catalogue | None = None,
+) -> Run:
+    """Load the plugins, then build data, model, loss: everything short of training.
+
+    Args:
+        directory: the run's directory; None to write nothing (``vtk check``).
+        snapshot: the checkpoint to go on from.
+    """
+    run = new_run(resolved, console=console, directory=directory, catalogue=catalogue)
+    if interrupt is not None:
+        run.interrupt = interrupt
+    if snapshot is not None:
+        restore_early(run, snapshot)
+        run.precision = PrecisionPlan(**snapshot["precision"])
+    build_data(run)
+    build_model(run)
+    return run
+
+
+def new_run(
+    resolved: ResolvedRecipe, *, console: Console, directory: Path | None = None, catalogue: Catalogue | None = None
+) -> Run:
+    """A run with its plugins, stages and device; no data and no model yet."""
+    recipe = resolved.recipe
+    stages = plan_stages(recipe)
+    device = pick_device(recipe.train.device)
+    manager = run_manager(resolved, catalogue)
+    run = Run(resolved, manager.hook, device, stages, console, directory)
+    run.local["manager"] = manager
+    return run
+
+
+def run_manager(resolved: ResolvedRecipe, catalogue: Catalogue | None = None) -> Any:
+    """A fresh plugin manager with the one task and the extensions that the recipe names."""
+    catalogue = catalogue or Catalogue.installed()
+    extensions = [catalogue.load("extension", name) for name in resolved.extensions]
+    return build_manager(core_defaults, extensions, catalogue.load("task", resolved.recipe.task))
+
+
+def build_data(run: Run) -> None:
+    """Ask the task for its data."""
+    seed_everything(run.seed)
+    run.data = call_required(run.local["manager"], "vtk_data", recipe=run.recipe, run=run)
+    run.data.restored = run.resumed
+    run.interrupt.check()
+
+
+def build_model(run: Run) -> None:
+    """Ask the task for model and loss; choose precision, memory format and what is best."""
+    manager, recipe = run.local["manager"], run.recipe
+    seed_everything(run.seed)
+    model: torch.nn.Module = call_required(manager, "vtk_model", recipe=recipe, data=run.data)
+    run.interrupt.check()
+    run.precision = run.precision or plan_precision(recipe.train.precision, run.device)
+    run.model = place_model(model, run.device, recipe.train.channels_last)
+    run.loss = call_required(manager, "vtk_loss", recipe=recipe, data=run.data)
+    if isinstance(run.loss, torch.nn.Module):
+        run.loss.to(run.device)
+    if run.best is None:
+        metrics = run.hook.vtk_metrics(recipe=recipe, data=run.data)
+        run.best = plan_best(recipe.train.best, metrics, run.data.val is not None)
+
+
+def place_model(model: torch.nn.Module, device: torch.device, channels_last: bool) -> torch.nn.Module:
+    """The model on its device, in the memory format that convolutions like."""
+    if channels_last:
+        return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return model.to(device)
