@@ -50,7 +50,7 @@ def training_batches(run: Run) -> Iterator[Any]:
     else:
         start = position.stage_step * accumulate
     source = run.loader.batches(first_pass + start // per_pass, start % per_pass)
-    groups = _singles(source) if accumulate == 1 else _groups(source, accumulate, per_pass, start, run.stage.steps is None)
+    groups = source if accumulate == 1 else _groups(source, accumulate, per_pass, start, run.stage.steps is None)
     try:
         for group in groups:
             key = BatchKey(run.seed, position.epoch, position.step, True)
@@ -60,10 +60,6 @@ def training_batches(run: Run) -> Iterator[Any]:
                 yield ready(group, run.data, run.device, key)
     finally:
         source.close()
-
-
-def _singles(source: Iterator[Any]) -> Iterator[Any]:
-    return source
 
 
 def _groups(source: Iterator[Any], size: int, per_pass: int, start: int, ends_with_pass: bool) -> Iterator[MicroBatches]:

@@ -33,11 +33,18 @@ def save_checkpoint(run: Run) -> None:
     if run.directory is not None:
         keep = run.local.get("checkpoints_kept", 2)
         checkpoint_store(run.directory, keep).save(run.position.step, take_snapshot(run))
+        run.local["checkpoint_step"] = run.position.step
 
 
 def checkpoint_if_wanted(run: Run) -> None:
     """Save a checkpoint if a plugin asked for one."""
     if run.checkpoint_wanted:
+        save_checkpoint(run)
+
+
+def save_last(run: Run) -> None:
+    """Save where training ended, unless the last epoch's checkpoint is just that."""
+    if run.local.get("checkpoint_step") != run.position.step:
         save_checkpoint(run)
 
 

@@ -27,9 +27,10 @@ def fit(run: Run) -> bool:
     for stage in run.stages[run.position.stage :]:
         enter_stage(run, stage)
         train_stage(run)
-        if run.stopping:
+        if run.stopping or stage.index == len(run.stages) - 1:
             break
         leave_stage(run)
+    keeping.save_last(run)
     return True
 
 

@@ -17,7 +17,7 @@ from toolkit.run.directory import open_directory, read_status, write_status
 from toolkit.run.environment import environment
 from toolkit.run.files import write_atomic
 from toolkit.run.finish import Finished, finish
-from toolkit.run.keeping import checkpoint_store, save_checkpoint
+from toolkit.run.keeping import checkpoint_store
 from toolkit.run.machine import tune_allocator
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
@@ -126,8 +126,6 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
     except BaseException as error:
         write_status(directory, "failed", reason=repr(error), step=run.step)
         raise
-    else:
-        save_checkpoint(run)
 
 
 def _failed(directory: Path, run: Run, error: VtkError) -> VtkError:
