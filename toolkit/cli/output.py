@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
+
+from toolkit.run.jsonable import finite
 
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout. A number that is not finite becomes null, as JSON has no other word for it."""
     click.echo(json.dumps(finite(document), indent=2, ensure_ascii=False, default=str))
-
-
-def finite(value: Any) -> Any:
-    """``value`` with every NaN and infinity replaced by None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

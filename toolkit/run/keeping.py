@@ -74,9 +74,11 @@ def plan_best(wanted: str, metrics: Any, has_validation: bool) -> Best | None:
     """
     if wanted == "last":
         return None
-    directions = _directions(metrics, has_validation)
+    directions = metric_directions(metrics, has_validation)
     if wanted == "auto":
-        names = [n for n in directions if n.startswith("val/" if has_validation else "train/") and not n.endswith("/loss")]
+        names = [
+            n for n in directions if n.startswith("val/" if has_validation else "train/") and not n.endswith("/loss")
+        ]
         wanted = names[0] if names and has_validation else ("val/loss" if has_validation else "train/loss")
     if wanted not in directions:
         raise VtkError(
@@ -87,7 +89,7 @@ def plan_best(wanted: str, metrics: Any, has_validation: bool) -> Best | None:
     return Best(wanted, directions[wanted])
 
 
-def _directions(metrics: Any, has_validation: bool) -> dict[str, bool]:
+def metric_directions(metrics: Any, has_validation: bool) -> dict[str, bool]:
     """Whether higher is better, for each metric that an epoch will have."""
     splits = ["val", "train"] if has_validation else ["train"]
     found: dict[str, bool] = {}

@@ -1,0 +1,100 @@
+"""Early stopping: end the run once a metric has not improved for some validations."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.markers import hookimpl
+from toolkit.recipe.section import Section
+
+if TYPE_CHECKING:
+    from toolkit.run.run import Run
+
+NAME = "early_stopping"
+
+
+class EarlyStoppingOptions(Section):
+    """When to stop."""
+
+    metric: str = Field(
+        "auto", description="What is watched, e.g. `val/loss`; `auto` watches the metric of `train.best`."
+    )
+    mode: Literal["auto", "min", "max"] = Field("auto", description="Whether lower or higher is better.")
+    patience: int = Field(3, ge=1, description="Validations in a row without improvement before the run ends.")
+    min_delta: float = Field(0.0, ge=0, description="A smaller change is no improvement.")
+
+
+class EarlyStopping:
+    """The extension. Its state survives a resume; each stage begins with fresh patience."""
+
+    @hookimpl
+    def vtk_config(self) -> type[Section]:
+        """The options."""
+        return EarlyStoppingOptions
+
+    @hookimpl(wrapper=True)
+    def vtk_fit(self, run: Run) -> Generator[None, Any, Any]:
+        """Find out what is watched before the first epoch, so that a misspelt metric costs no training."""
+        options: EarlyStoppingOptions = run.options(NAME)
+        metric, higher = _watched(run, options)
+        run.local[NAME] = (metric, higher if options.mode == "auto" else options.mode == "max")
+        return (yield)
+
+    @hookimpl
+    def vtk_epoch_end(self, run: Run, metrics: Mapping[str, float]) -> None:
+        """Compare with the best so far, where this epoch has the metric."""
+        options: EarlyStoppingOptions = run.options(NAME)
+        metric, higher = run.local[NAME]
+        state = run.plugin_state(NAME, best=None, waited=0, stage=0)
+        if state["stage"] != run.stage.index:
+            state.update(stage=run.stage.index, waited=0)
+        if metric not in metrics:
+            return
+        if improves(metrics[metric], state["best"], higher, options.min_delta):
+            state.update(best=metrics[metric], waited=0)
+            return
+        state["waited"] += 1
+        if state["waited"] >= options.patience:
+            run.stop(_reason(metric, state))
+
+
+def improves(value: float, best: float | None, higher_is_better: bool, min_delta: float) -> bool:
+    """Whether ``value`` beats ``best`` by more than ``min_delta``; a NaN never does."""
+    if value != value:
+        return False
+    if best is None:
+        return True
+    gain = value - best if higher_is_better else best - value
+    return gain > min_delta
+
+
+def _watched(run: Run, options: EarlyStoppingOptions) -> tuple[str, bool]:
+    """The metric's name and whether higher is better."""
+    from toolkit.run.keeping import metric_directions, plan_best
+
+    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data)
+    has_validation = run.data.val is not None
+    if options.metric == "auto":
+        best = run.best or plan_best("auto", metrics, has_validation)
+        assert best is not None
+        return best.metric, best.higher_is_better
+    directions = metric_directions(metrics, has_validation)
+    if options.metric not in directions:
+        raise VtkError(
+            f"extensions.{NAME}.metric: there is no metric {options.metric!r}",
+            hint=f"There are: {', '.join(directions)}.",
+            code=ExitCode.RECIPE,
+        )
+    return options.metric, directions[options.metric]
+
+
+def _reason(metric: str, state: Mapping[str, Any]) -> str:
+    best = "never was a number" if state["best"] is None else f"has not improved on {state['best']:.4g}"
+    return f"early stopping: {metric} {best} for {state['waited']} validations"
+
+
+extension = EarlyStopping()

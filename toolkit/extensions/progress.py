@@ -1,0 +1,139 @@
+"""Progress of a run: a live line on a terminal, plain lines elsewhere. No training step waits for it.
+
+A thread of its own looks at the run a few times a second; the loop only counts. Losses are those that the loop has
+read from the device anyway.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from toolkit.extensions.pace import Pace, clock
+from toolkit.hooks.markers import hookimpl
+from toolkit.recipe.section import Section
+from toolkit.run.run import metric_line
+
+if TYPE_CHECKING:
+    from toolkit.extensions.displays import Display
+    from toolkit.run.run import Run
+
+NAME = "progress"
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ProgressOptions(Section):
+    """How progress is shown."""
+
+    refresh_seconds: Seconds = Field(0.25, description="Time between two updates of the display.")
+    line_seconds: Seconds = Field(
+        15.0, description="Time between two lines within an epoch where there is no terminal."
+    )
+    plain: bool = Field(False, description="Print plain lines on a terminal too.")
+
+
+@dataclass
+class Watch:
+    """What the displays read: the run, its pace, and the running loss as it was last read from the device."""
+
+    run: Run
+    pace: Pace = field(default_factory=Pace)
+    loss: float | None = None
+    epoch_began: float = field(default_factory=time.monotonic)
+    recent: list[float] = field(default_factory=list)
+    display: Display | None = None
+
+    def look(self) -> None:
+        """Refresh the pace."""
+        self.pace.look(self.run, time.monotonic())
+
+
+class Progress:
+    """The extension."""
+
+    @hookimpl
+    def vtk_config(self) -> type[Section]:
+        """The options."""
+        return ProgressOptions
+
+    @hookimpl(wrapper=True)
+    def vtk_fit(self, run: Run) -> Generator[None, Any, Any]:
+        """Show a display around the whole of training, whatever ends it."""
+        if run.console.quiet:
+            return (yield)
+        from toolkit.extensions.displays import LiveDisplay, PlainDisplay
+
+        options: ProgressOptions = run.options(NAME)
+        watch = run.local[NAME] = Watch(run)
+        live = run.console.is_terminal and not options.plain
+        watch.display = LiveDisplay(watch, options.refresh_seconds) if live else PlainDisplay(watch, options)
+        with watch.display:
+            return (yield)
+
+    @hookimpl
+    def vtk_log(self, run: Run, records: Sequence[Mapping[str, float]]) -> None:
+        """Take over the running loss; print it every ``train.log_every`` steps."""
+        watch: Watch | None = run.local.get(NAME)
+        if watch is None:
+            return
+        watch.loss = run.losses.means().get("loss")
+        if run.recipe.train.log_every is not None:
+            self._print_running_loss(watch, records, run.recipe.train.log_every)
+
+    @hookimpl
+    def vtk_epoch_end(self, run: Run, metrics: Mapping[str, float]) -> None:
+        """Print the epoch's metrics and its time."""
+        watch: Watch | None = run.local.get(NAME)
+        if watch is None:
+            return
+        now = time.monotonic()
+        epoch = epoch_label(run, run.position.stage_epoch)
+        run.say(f"{epoch} · {metric_line(shown(metrics))} · {clock(now - watch.epoch_began)}")
+        watch.epoch_began, watch.loss, watch.recent = now, None, []
+
+    def _print_running_loss(self, watch: Watch, records: Sequence[Mapping[str, float]], every: int) -> None:
+        run = watch.run
+        for record in records:
+            watch.recent.append(record["loss"])
+            step = int(record["step"]) - (run.position.step - run.position.epoch_step)
+            if step % every == 0:
+                mean = sum(watch.recent) / len(watch.recent)
+                run.say(f"{epoch_label(run)} · step {step}/{run.epoch_steps} · loss {mean:.4g}")
+                watch.recent = []
+
+
+def epoch_label(run: Run, number: int | None = None) -> str:
+    """``epoch 3/10``, with the stage's name where there are several stages."""
+    number = run.position.stage_epoch + 1 if number is None else number
+    total = run.stage.total_epochs
+    label = f"epoch {min(number, total)}/{total}"
+    return f"{run.stage.name} {label}" if len(run.stages) > 1 else label
+
+
+def shown(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that fit into a line: training and validation side by side, without the gradient norm."""
+    return {name: value for name, value in metrics.items() if name != "train/grad_norm"}
+
+
+def rate(watch: Watch) -> str:
+    """``1,234 samples/s``, or steps a second where a batch is one sample."""
+    speed = watch.pace.steps_per_second
+    if speed is None:
+        return ""
+    train = watch.run.recipe.train
+    samples = train.batch_size * train.accumulate
+    number, unit = (speed, "steps/s") if samples == 1 else (speed * samples, "samples/s")
+    return f"{number:,.0f} {unit}" if number >= 10 else f"{number:.2g} {unit}"
+
+
+def time_left(watch: Watch) -> str:
+    """``12:05 left``, or nothing while it is not known."""
+    seconds = watch.pace.seconds_left(watch.run)
+    return "" if seconds is None else f"{clock(seconds)} left"
+
+
+extension = Progress()
