@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, overload
 
 import numpy as np
+import numpy.typing as npt
 
 _MASK = (1 << 64) - 1
 
@@ -45,6 +46,48 @@ class SampleIndex(int):
 
 def _sample_index(index: int, seed: int, epoch: int) -> SampleIndex:
     return SampleIndex(index, seed=seed, epoch=epoch)
+
+
+class IndexBatch(Sequence[SampleIndex]):
+    """The samples of one batch, named but not yet fetched: what ``__getitems__`` receives.
+
+    A sequence of :class:`SampleIndex`, made only as they are asked for. A dataset that fetches whole batches
+    takes ``indices`` (int64, shape (n,)), ``seed`` and ``epoch`` as they are.
+    """
+
+    __slots__ = ("epoch", "indices", "seed")
+
+    def __init__(self, indices: npt.NDArray[np.int64], *, seed: int = 0, epoch: int = 0) -> None:
+        self.indices = indices
+        self.seed = seed
+        self.epoch = epoch
+
+    @classmethod
+    def of(cls, indices: Sequence[int]) -> IndexBatch:
+        """Any sequence of indices of one pass; plain integers get seed 0 and epoch 0."""
+        if isinstance(indices, IndexBatch):
+            return indices
+        first = indices[0] if len(indices) else 0
+        return cls(
+            np.array(indices, dtype=np.int64),
+            seed=getattr(first, "seed", 0),
+            epoch=getattr(first, "epoch", 0),
+        )
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, place: int) -> SampleIndex: ...
+    @overload
+    def __getitem__(self, place: slice) -> IndexBatch: ...
+    def __getitem__(self, place: int | slice) -> SampleIndex | IndexBatch:
+        if isinstance(place, slice):
+            return IndexBatch(self.indices[place], seed=self.seed, epoch=self.epoch)
+        return SampleIndex(self.indices[place], seed=self.seed, epoch=self.epoch)
+
+    def __repr__(self) -> str:
+        return f"IndexBatch({self.indices.tolist()}, seed={self.seed}, epoch={self.epoch})"
 
 
 @dataclass(frozen=True)

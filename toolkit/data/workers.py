@@ -1,0 +1,193 @@
+"""Who fetches batches: the caller, threads or processes. The batches and their order are the same to the bit."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
+
+from toolkit.data.types import IndexBatch
+from toolkit.errors import ExitCode, VtkError
+
+__all__ = ["Fetch", "InCaller", "InProcesses", "InThreads", "Workers"]
+
+Order = Iterator[IndexBatch]
+Batches = Generator[Any, None, None]
+Fetcher = Callable[[IndexBatch], Any]
+
+
+class Workers(Protocol):
+    """Turns named batches into batches, in order."""
+
+    def run(self, order: Order) -> Batches: ...
+
+    def close(self) -> None: ...
+
+
+class Fetch:
+    """Fetches one batch from a dataset; picklable if the dataset and ``collate`` are.
+
+    Args:
+        dataset: map-style. Where it has ``__getitems__``, that is asked: a list it returns holds samples, still to be
+            joined; anything else is a ready batch.
+        collate: joins a list of samples; None takes torch's ``default_collate``.
+    """
+
+    def __init__(self, dataset: Any, collate: Callable[[list[Any]], Any] | None = None) -> None:
+        self.dataset = dataset
+        self.collate = collate
+
+    def __call__(self, indices: IndexBatch) -> Any:
+        try:
+            whole = getattr(self.dataset, "__getitems__", None)
+            fetched = whole(indices) if whole is not None else [self.dataset[index] for index in indices]
+            return self._join(fetched) if isinstance(fetched, list) else fetched
+        except VtkError:
+            raise
+        except Exception as error:
+            error.add_note(f"while fetching the samples {indices.indices.tolist()}")
+            raise
+
+    def _join(self, samples: list[Any]) -> Any:
+        if self.collate is None:
+            from torch.utils.data import default_collate
+
+            self.collate = default_collate
+        return self.collate(samples)
+
+
+class InCaller:
+    """No workers: each batch is fetched when it is asked for."""
+
+    def __init__(self, fetch: Fetcher) -> None:
+        self._fetch = fetch
+
+    def run(self, order: Order) -> Batches:
+        yield from map(self._fetch, order)
+
+    def close(self) -> None:
+        pass
+
+
+class InThreads:
+    """Threads of this process, each fetching a whole batch; ``ahead`` batches are under way or ready at any time.
+
+    An error comes out where its batch would have come, whatever was finished before it.
+    """
+
+    def __init__(self, fetch: Fetcher, *, workers: int, ahead: int) -> None:
+        self._fetch = fetch
+        self._ahead = ahead
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="vtk-loader")
+
+    def run(self, order: Order) -> Batches:
+        pending: deque[Future[Any]] = deque()
+        try:
+            for indices in order:
+                pending.append(self._pool.submit(self._fetch, indices))
+                if len(pending) >= self._ahead:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class InProcesses:
+    """torch's worker processes, kept from one pass to the next. Nothing here needs fork.
+
+    Args:
+        fetch: must be picklable where the start method is not fork.
+        workers: processes.
+        prefetch: batches that each process keeps ready.
+        pin_memory: copy batches to page-locked memory, in a thread of this process.
+        start_method: ``fork``, ``spawn``, ``forkserver`` or None for the platform's own.
+    """
+
+    def __init__(
+        self, fetch: Fetcher, *, workers: int, prefetch: int, pin_memory: bool, start_method: str | None = None
+    ) -> None:
+        import torch
+        from torch.utils.data import DataLoader
+
+        self._order = _Restartable()
+        answers: Any = _Answers(fetch)
+        order: Any = self._order
+        self._loader: Any = DataLoader(
+            answers,
+            batch_sampler=order,
+            num_workers=workers,
+            collate_fn=_as_is,
+            pin_memory=pin_memory,
+            prefetch_factor=prefetch,
+            persistent_workers=True,
+            worker_init_fn=_start_worker,
+            generator=torch.Generator(),  # DataLoader would draw its base seed from the global one
+            multiprocessing_context=start_method,
+        )
+
+    def run(self, order: Order) -> Batches:
+        self._order.current = order
+        try:
+            for answer in self._loader:
+                if isinstance(answer, _Failure):
+                    raise answer.error
+                yield answer
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise VtkError(
+                f"a loader process died: {str(error).splitlines()[0]}",
+                hint="often too little memory: lower loader.workers, or set loader.kind to thread",
+                code=ExitCode.UNAVAILABLE,
+            ) from error
+
+    def close(self) -> None:
+        iterator = self._loader._iterator
+        if iterator is not None:
+            iterator._shutdown_workers()
+            self._loader._iterator = None
+
+
+class _Restartable:
+    """The batch sampler that the DataLoader asks anew at each pass."""
+
+    current: Order = iter(())
+
+    def __iter__(self) -> Order:
+        return self.current
+
+
+class _Failure:
+    """An error on its way home; torch would rebuild it from its text and lose place, hint and code."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class _Answers:
+    """What a worker process sees as its dataset."""
+
+    def __init__(self, fetch: Fetcher) -> None:
+        self._fetch = fetch
+
+    def __getitems__(self, indices: IndexBatch) -> Any:
+        try:
+            return self._fetch(indices)
+        except VtkError as error:
+            return _Failure(error)
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
+
+
+def _start_worker(_: int) -> None:
+    # Ctrl-C reaches the whole process group; only the main process decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
