@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -41,34 +41,24 @@ def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
 
 def training_batches(run: Run) -> Iterator[Any]:
     """What each optimizer step of the stage consumes, from the run's position on, without end."""
-    accumulate = run.recipe.train.accumulate
+    position, accumulate = run.position, run.recipe.train.accumulate
+    for group in _groups(run, accumulate):
+        key = BatchKey(run.seed, position.epoch, position.step, True)
+        if accumulate == 1:
+            yield ready(group[0], run.data, run.device, key)
+        else:
+            yield MicroBatches(ready(batch, run.data, run.device, key) for batch in group)
+
+
+def _groups(run: Run, size: int) -> Iterator[list[Any]]:
+    """``size`` batches at a time; where an epoch is a pass, the last group of a pass is what is left of it."""
     position = run.position
     first_pass = position.epoch - position.stage_epoch
-    per_pass = len(run.loader)
-    if run.stage.steps is None:
-        start = position.stage_epoch * per_pass + position.epoch_step * accumulate
-    else:
-        start = position.stage_step * accumulate
-    source = run.loader.batches(first_pass + start // per_pass, start % per_pass)
-    groups = source if accumulate == 1 else _groups(source, accumulate, per_pass, start, run.stage.steps is None)
-    try:
-        for group in groups:
-            key = BatchKey(run.seed, position.epoch, position.step, True)
-            if isinstance(group, MicroBatches):
-                yield MicroBatches(ready(b, run.data, run.device, key) for b in group)
-            else:
-                yield ready(group, run.data, run.device, key)
-    finally:
-        source.close()
-
-
-def _groups(source: Iterator[Any], size: int, per_pass: int, start: int, ends_with_pass: bool) -> Iterator[MicroBatches]:
-    """Groups of ``size``; where an epoch is a pass, the last group of a pass is what is left of it."""
-    place = start % per_pass
-    while True:
-        take = min(size, per_pass - place) if ends_with_pass else size
-        group = MicroBatches(islice(source, take))
-        if not group:
-            return
-        place = (place + take) % per_pass
-        yield group
+    steps = position.stage_step if run.stage.steps is not None else position.epoch_step
+    done = 0 if run.stage.steps is not None else position.stage_epoch
+    skipped, start = divmod(steps * size, len(run.loader))
+    for number in count(first_pass + done + skipped):
+        batches = run.loader.batches(number, start)
+        start = 0
+        while group := list(islice(batches, size)):
+            yield group

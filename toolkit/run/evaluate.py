@@ -69,18 +69,14 @@ class Evaluator:
 
     def _forward(self, loader: Loader) -> Iterator[tuple[Any, Any, Any]]:
         key = BatchKey(self.seed, 0, 0, False)
-        batches = loader.once()
-        try:
-            with torch.inference_mode():
-                for number, raw in enumerate(batches):
-                    self.each(number)
-                    batch = ready(raw, self.data, self.device, key)
-                    with self.precision.autocast():
-                        output = self.model(inputs_of(batch))
-                        loss = self.loss(output, batch)
-                    yield batch, output, loss
-        finally:
-            batches.close()
+        with torch.inference_mode():
+            for number, raw in enumerate(loader.batches()):
+                self.each(number)
+                batch = ready(raw, self.data, self.device, key)
+                with self.precision.autocast():
+                    output = self.model(inputs_of(batch))
+                    loss = self.loss(output, batch)
+                yield batch, output, loss
 
 
 class _Kept:

@@ -65,7 +65,7 @@ def new_run(
 
 def run_manager(resolved: ResolvedRecipe, catalogue: Catalogue | None = None) -> Any:
     """A fresh plugin manager with the one task and the extensions that the recipe names."""
-    catalogue = catalogue or Catalogue.installed()
+    catalogue = catalogue or Catalogue()
     extensions = [catalogue.load("extension", name) for name in resolved.extensions]
     return build_manager(core_defaults, extensions, catalogue.load("task", resolved.recipe.task))
 
