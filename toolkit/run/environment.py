@@ -10,7 +10,16 @@ from typing import Any
 
 import torch
 
-_PACKAGES = ("vision-toolkit", "torch", "torchvision", "timm", "albumentations", "numpy", "opencv-python-headless", "pillow")
+_PACKAGES = (
+    "vision-toolkit",
+    "torch",
+    "torchvision",
+    "timm",
+    "albumentations",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+)
 
 
 def environment() -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.data.loaders import Loader
     from toolkit.data.types import Data
-    from toolkit.recipe.load import ResolvedRecipe
+    from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.recipe.sections import Recipe
     from toolkit.run.meters import LossMeter, OutputBuffer
     from toolkit.run.precision import PrecisionPlan

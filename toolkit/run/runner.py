@@ -25,7 +25,7 @@ from toolkit.run.signals import Interrupted, catch_signals
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from toolkit.recipe.load import ResolvedRecipe
+    from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.run import Run
 
 

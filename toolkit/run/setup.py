@@ -20,7 +20,7 @@ from toolkit.run.stages import plan_stages
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from toolkit.recipe.load import ResolvedRecipe
+    from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.signals import Interrupt
 
 

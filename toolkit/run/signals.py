@@ -14,7 +14,7 @@ from toolkit.errors import ExitCode
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
+class Interrupted(Exception):
     """The run was asked to end by a signal; ``code`` is the exit code."""
 
     def __init__(self, code: ExitCode) -> None:

@@ -70,9 +70,7 @@ def plan_stages(recipe: Recipe) -> list[Stage]:
             hint="Set `train.epochs` (or `train.steps`), e.g. `--set train.epochs=10`.",
             code=ExitCode.RECIPE,
         )
-    return [
-        Stage(0, "train", train.epochs, train.steps, train.steps_per_epoch, recipe.optimizer, recipe.schedule)
-    ]
+    return [Stage(0, "train", train.epochs, train.steps, train.steps_per_epoch, recipe.optimizer, recipe.schedule)]
 
 
 def _from_section(index: int, section: StageSection, recipe: Recipe) -> Stage:

@@ -128,12 +128,15 @@ def total_loss(value: LossValue) -> Tensor:
 
 
 def _mean_terms(values: list[LossValue], micro: Any) -> LossValue:
+    """The parts' losses as one, each weighted by its samples."""
     weights = [batch_length(part) for part in micro]
-    shares = [w / sum(weights) for w in weights]
+    shares = torch.tensor(weights, dtype=torch.float64) / sum(weights)
+
+    def mean(parts: list[Tensor]) -> Tensor:
+        stacked = torch.stack([part.detach().reshape(()) for part in parts])
+        return (stacked * shares.to(stacked)).sum()
+
     first = values[0]
     if isinstance(first, Tensor):
-        return torch.stack([v.detach() * s for v, s in zip(values, shares, strict=True)]).sum()  # type: ignore[union-attr]
-    return {
-        name: torch.stack([v[name].detach() * s for v, s in zip(values, shares, strict=True)]).sum()  # type: ignore[call-overload,index]
-        for name in first
-    }
+        return mean([v for v in values if isinstance(v, Tensor)])
+    return {name: mean([v[name] for v in values if not isinstance(v, Tensor)]) for name in first}
