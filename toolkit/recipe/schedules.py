@@ -63,6 +63,4 @@ class Plateau(Section):
     min_lr: float = Field(0.0, ge=0, description="The rate never falls below this.")
 
 
-ScheduleChoice = Annotated[
-    Constant | Step | MultiStep | Cosine | OneCycle | Plateau, Field(discriminator="name")
-]
+ScheduleChoice = Annotated[Constant | Step | MultiStep | Cosine | OneCycle | Plateau, Field(discriminator="name")]

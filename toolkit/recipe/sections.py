@@ -64,7 +64,8 @@ class LoaderSection(Section):
         "auto", description="Workers that prepare batches ahead; 0 prepares them in the training thread."
     )
     kind: Literal["auto", "thread", "process"] = Field(
-        "auto", description="Threads suit decoding and augmentation, which release Python's lock; processes suit pure Python."
+        "auto",
+        description="Threads suit decoding and augmentation, which release Python's lock; processes suit pure Python.",
     )
     prefetch: int = Field(2, ge=1, description="Batches that each worker keeps ready.")
     drop_last: bool = Field(False, description="Leave out a last training batch that is not full.")
@@ -102,7 +103,9 @@ class Recipe(Section):
 
     task: str = Field(description="Entry-point name of the task's plugin; `distribution:name` chooses between two.")
     name: str = Field("", description="Names the run's directory; by default the recipe file's stem.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the split, the weights, the order and the augmentation.")
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, description="Seeds the split, the weights, the order and the augmentation."
+    )
     train: TrainSection = Field(default_factory=TrainSection)  # type: ignore[arg-type]
     optimizer: OptimizerChoice = Field(default_factory=Adam)  # type: ignore[arg-type]
     schedule: ScheduleChoice = Field(default_factory=Constant)
@@ -113,5 +116,3 @@ class Recipe(Section):
     extensions: dict[str, dict[str, Any] | bool | None] = Field(
         default_factory=dict, description="Extensions by name with their options; `false` leaves a default one out."
     )
-
-

@@ -1,0 +1,140 @@
+"""Faults in a plugin that pluggy lets pass, found before the plugin is used."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks import specs
+from toolkit.hooks.catalogue import Kind, Plugin
+from toolkit.hooks.markers import PROJECT
+
+PREFIX = "vtk_"
+REQUIRED: dict[Kind, tuple[str, ...]] = {
+    "task": ("vtk_config", "vtk_data", "vtk_model", "vtk_loss"),
+    "extension": (),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault: the hook or attribute, what is wrong with it, the likely fix."""
+
+    hook: str
+    fault: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.hook}: {self.fault}; {self.fix}"
+
+
+@cache
+def hook_names() -> tuple[str, ...]:
+    """The names of all hooks, in the order of the specifications."""
+    return tuple(name for name in vars(specs) if name.startswith(PREFIX))
+
+
+def lint(plugin: Any, entry: Plugin) -> None:
+    """Refuses a plugin that would not do what its author meant.
+
+    Raises:
+        VtkError: names plugin, distribution, hook and the likely fix of each fault.
+    """
+    findings = list(_findings(plugin, entry.kind))
+    if findings:
+        lines = "\n".join(f"  {finding}" for finding in findings)
+        raise VtkError(
+            f"the {entry.kind} {entry.name!r} of {entry.distribution} {entry.version} is not a valid plugin:\n{lines}",
+            hint=f"its entry point is {entry.value}",
+            code=ExitCode.UNAVAILABLE,
+        )
+
+
+def _findings(plugin: Any, kind: Kind) -> Iterator[Finding]:
+    if inspect.isclass(plugin):
+        yield Finding(
+            plugin.__name__, "the entry point names a class", f"name an instance, e.g. plugin = {plugin.__name__}()"
+        )
+        return
+    hooks = dict(_hooks(plugin))
+    for name, function in hooks.items():
+        yield from _check_hook(name, function)
+    for name in REQUIRED[kind]:
+        if name not in hooks:
+            yield Finding(name, f"a {kind} must have this hook", f"add a method {name} marked @hookimpl")
+
+
+def _hooks(plugin: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every routine that is called like a hook or marked as one."""
+    for name in dir(plugin):
+        if name.startswith("__"):
+            continue
+        attribute = inspect.getattr_static(plugin, name)
+        if isinstance(attribute, property):
+            continue  # reading it would run the plugin's code
+        routine = getattr(plugin, name, None)
+        if inspect.isroutine(routine) and (name.startswith(PREFIX) or _marked(routine) is not None):
+            yield name, routine
+
+
+def _marked(routine: Any) -> dict[str, Any] | None:
+    options = getattr(routine, f"{PROJECT}_impl", None)
+    return options if isinstance(options, dict) else None
+
+
+def _check_hook(name: str, function: Callable[..., Any]) -> Iterator[Finding]:
+    options = _marked(function)
+    hook = (options or {}).get("specname") or name
+    if hook not in hook_names():
+        close = difflib.get_close_matches(hook, hook_names(), n=1)
+        yield Finding(
+            name, "there is no such hook", f"did you mean {close[0]}?" if close else f"hooks: {', '.join(hook_names())}"
+        )
+        return
+    if options is None:
+        yield Finding(
+            name, "not marked as a hook implementation, so it would never be called", "put @hookimpl above it"
+        )
+        return
+    yield from _check_arguments(name, hook, function)
+
+
+def _check_arguments(name: str, hook: str, function: Callable[..., Any]) -> Iterator[Finding]:
+    allowed = list(inspect.signature(getattr(specs, hook)).parameters)
+    offered = f"the arguments of {hook} are ({', '.join(allowed)})"
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            yield Finding(name, f"takes *{parameter.name}, which pluggy never fills", f"name what it needs; {offered}")
+        elif parameter.name not in allowed:
+            close = difflib.get_close_matches(parameter.name, allowed, n=1)
+            yield Finding(
+                name,
+                f"unknown argument {parameter.name!r}",
+                f"did you mean {close[0]!r}? {offered}" if close else offered,
+            )
+        elif parameter.default is not parameter.empty:
+            yield Finding(
+                name,
+                f"the argument {parameter.name!r} has a default, so pluggy would never pass it",
+                "remove the default",
+            )
+
+
+def required(hook: str, value: Any, entry: Plugin) -> Any:
+    """``value``, which the task's ``hook`` returned, unless it is None.
+
+    Raises:
+        VtkError: the hook returned None, which would make pluggy ask the next plugin.
+    """
+    if value is None:
+        raise VtkError(
+            f"{hook} of the {entry.kind} {entry.name!r} ({entry.distribution} {entry.version}) returned None",
+            hint="the hook must return a value; is a 'return' missing?",
+            code=ExitCode.UNAVAILABLE,
+        )
+    return value

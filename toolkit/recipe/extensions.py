@@ -1,0 +1,77 @@
+"""Which extensions a recipe asks for, in what order, with what options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from toolkit.errors import ExitCode
+from toolkit.hooks.catalogue import Catalogue, Loaded
+from toolkit.recipe.merge import overlay
+from toolkit.recipe.nodes import DEFAULT, Entry, MapNode, Node, ScalarNode, from_python, mapping
+from toolkit.recipe.plugins import load_plugin
+from toolkit.recipe.problems import Problem, RecipeError
+from toolkit.recipe.section import Section
+from toolkit.recipe.shape import field_default, fill_names
+from toolkit.recipe.validate import validate
+
+DEFAULT_EXTENSIONS = ("checkpoints", "metrics", "tensorboard", "progress")
+
+
+@dataclass
+class ExtensionSet:
+    """The extensions of one recipe.
+
+    Args:
+        plugins, options: by name, in the recipe's order, without those that were left out.
+        entries: the recipe's ``extensions`` with all options filled in.
+        problems, code: what is wrong with names and options, and the exit code for it.
+        misplaced: what stands in the place of the extensions and is no mapping.
+    """
+
+    plugins: dict[str, Loaded] = field(default_factory=dict)
+    options: dict[str, Section] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    code: ExitCode = ExitCode.RECIPE
+    misplaced: Node | None = None
+
+    @property
+    def node(self) -> Node:
+        """What the recipe's own schema is to check as ``extensions``."""
+        return self.misplaced or MapNode(self.entries, DEFAULT)
+
+    def add(self, name: str, entry: Entry, catalogue: Catalogue) -> None:
+        """Loads one extension and validates its options; a problem is noted, a broken plugin raised."""
+        self.entries[name] = entry
+        node = entry.node
+        if isinstance(node, ScalarNode) and node.value in (None, True):
+            node = MapNode({}, node.mark)
+        if not isinstance(node, MapNode):
+            return  # `false`, or a mistake that the recipe's own schema names
+        try:
+            plugin = load_plugin(name, "extension", f"extensions.{name}", entry.key, catalogue)
+        except RecipeError as error:
+            self.problems += error.problems
+            self.code = error.code
+            return
+        options, problems = validate(plugin.schema, fill_names(node, plugin.schema), at=("extensions", name))
+        self.problems += problems
+        if options is not None:
+            self.plugins[name], self.options[name] = plugin, options
+            self.entries[name] = Entry(entry.key, from_python(options.model_dump(mode="json"), entry.key))
+
+
+def resolve_extensions(root: MapNode, schema: type[BaseModel], catalogue: Catalogue) -> ExtensionSet:
+    """The default extensions first, then those that the task's schema has by default, then the recipe's own."""
+    wanted = root.get("extensions")
+    if wanted is not None and not isinstance(wanted, MapNode):
+        return ExtensionSet(misplaced=wanted)
+    defaults = {name: None for name in DEFAULT_EXTENSIONS if catalogue.has(name, "extension")}
+    own = field_default(schema.model_fields["extensions"])
+    base = mapping({**defaults, **own}, DEFAULT)
+    found = ExtensionSet()
+    for name, entry in (base if wanted is None else overlay(base, wanted)).entries.items():
+        found.add(name, entry, catalogue)
+    return found

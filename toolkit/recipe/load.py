@@ -1,0 +1,218 @@
+"""From a recipe's name or path to a recipe that is ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.catalogue import Catalogue, Loaded
+from toolkit.hooks.types import Option
+from toolkit.recipe.assign import Assignment, apply, flag_assignments, parse_set
+from toolkit.recipe.extensions import resolve_extensions
+from toolkit.recipe.merge import overlay
+from toolkit.recipe.nodes import (
+    DEFAULT,
+    Entry,
+    MapNode,
+    Mark,
+    Node,
+    ScalarNode,
+    dotted,
+    find,
+    leaves,
+)
+from toolkit.recipe.plugins import load_task, options_of
+from toolkit.recipe.problems import Problem, RecipeError
+from toolkit.recipe.resolved import ResolvedRecipe
+from toolkit.recipe.sections import Recipe
+from toolkit.recipe.shape import fill_names
+from toolkit.recipe.source import Document, extends_chain, parse_document, read_document
+from toolkit.recipe.validate import validate
+
+_FILE_KEYS = ("extends", "demo")
+
+
+def load_recipe(
+    source: str | Path,
+    *,
+    sets: Sequence[str] = (),
+    flags: Iterable[tuple[str, str]] = (),
+    demo: bool = False,
+    catalogue: Catalogue | None = None,
+) -> ResolvedRecipe:
+    """Finds, reads, merges, validates and completes a recipe.
+
+    Args:
+        source: a file's path, a shipped recipe's name, a run's directory, or an image that carries its recipe.
+        sets: ``key=value`` as given to ``--set``, applied last.
+        flags: the task's own flags with their values, e.g. ``("--content", "a.jpg")``; a flag may come repeatedly.
+        demo: apply the recipe's demo overlay.
+        catalogue: the plugins to choose from; by default those that are installed.
+
+    Raises:
+        RecipeError: the recipe is at fault; holds every problem with its place.
+        VtkError: no such recipe, or a plugin that cannot be had.
+    """
+    return resolve_document(read_document(source), sets=sets, flags=flags, demo=demo, catalogue=catalogue)
+
+
+def load_text(
+    text: str,
+    *,
+    name: str = "recipe",
+    sets: Sequence[str] = (),
+    flags: Iterable[tuple[str, str]] = (),
+    demo: bool = False,
+    catalogue: Catalogue | None = None,
+) -> ResolvedRecipe:
+    """Like :func:`load_recipe` for a recipe that is in no file; messages call it ``name``."""
+    document = parse_document(text.encode("utf-8", errors="surrogatepass"), display=name)
+    return resolve_document(document, sets=sets, flags=flags, demo=demo, catalogue=catalogue)
+
+
+def task_options(
+    source: str | Path, *, sets: Sequence[str] = (), catalogue: Catalogue | None = None
+) -> Sequence[Option]:
+    """The command-line flags that the recipe's task declares, without validating the recipe."""
+    chain = extends_chain(read_document(source))
+    assignments = [parse_set(text) for text in sets]
+    return options_of(
+        load_task(_task_node(chain, assignments, demo=False), chain[-1].root.mark, catalogue or Catalogue())
+    )
+
+
+def resolve_document(
+    document: Document,
+    *,
+    sets: Sequence[str] = (),
+    flags: Iterable[tuple[str, str]] = (),
+    demo: bool = False,
+    catalogue: Catalogue | None = None,
+) -> ResolvedRecipe:
+    """Like :func:`load_recipe` for a document that has been read."""
+    catalogue = catalogue or Catalogue()
+    chain = extends_chain(document)
+    assignments = [parse_set(text) for text in sets]
+    task = load_task(_task_node(chain, assignments, demo=demo), document.root.mark, catalogue)
+    layered = _Layers(task.schema, document).build(chain, demo=demo)
+    root = layered.root
+    if given := _by_flag(flags):
+        root = apply(root, flag_assignments(options_of(task), given, task.schema, root), task.schema)
+    root = fill_names(apply(root, assignments, task.schema), task.schema)
+    if not _has_name(root):
+        root = root.with_entry("name", Entry(DEFAULT, ScalarNode(document.stem, DEFAULT, document.stem, plain=False)))
+    return _Finish(root, task, catalogue, document.display, layered.demo).resolved()
+
+
+def _by_flag(flags: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    given: dict[str, list[str]] = {}
+    for flag, value in flags:
+        given.setdefault(flag, []).append(value)
+    return given
+
+
+def _has_name(root: MapNode) -> bool:
+    node = root.get("name")
+    return node is not None and not (isinstance(node, ScalarNode) and node.value == "")
+
+
+def _task_node(chain: Sequence[Document], assignments: Sequence[Assignment], *, demo: bool) -> Node | None:
+    """The value of ``task`` in the topmost layer that has one."""
+    for item in reversed(assignments):
+        if item.path == ("task",):
+            return item.node
+    roots = [document.root for document in reversed(chain)]
+    overlays = [overlay for root in roots if demo and isinstance(overlay := root.get("demo"), MapNode)]
+    return next((node for root in [*overlays, *roots] if (node := root.get("task")) is not None), None)
+
+
+@dataclass
+class _Layers:
+    """The files of one recipe, laid over one another."""
+
+    schema: type[Recipe]
+    document: Document
+    root: MapNode = field(init=False)
+    demo: bool = field(init=False, default=False)
+
+    def build(self, chain: Sequence[Document], *, demo: bool) -> _Layers:
+        self.root = chain[0].root
+        for document in chain[1:]:
+            self._lay(document.root)
+        changes = self.root.get("demo")
+        self.demo = isinstance(changes, ScalarNode) and changes.value is True
+        self.root = self.root.without(*_FILE_KEYS).at(self.document.root.mark)
+        if demo and not self.demo:
+            self._lay(self._demo(changes))
+            self.demo = True
+        elif changes is not None and not (self.demo or _is_none(changes) or isinstance(changes, MapNode)):
+            raise _not_a_demo(changes)
+        return self
+
+    def _lay(self, over: MapNode) -> None:
+        self.root = overlay(fill_names(self.root, self.schema), over)
+
+    def _demo(self, changes: Node | None) -> MapNode:
+        if changes is None or _is_none(changes):
+            raise VtkError(
+                "this recipe has no demo",
+                place=self.document.display,
+                hint="add a 'demo:' section to it, or run it without --demo",
+                code=ExitCode.USAGE,
+            )
+        if not isinstance(changes, MapNode):
+            raise _not_a_demo(changes)
+        for key in _FILE_KEYS:
+            if key in changes.entries:
+                mark = changes.entries[key].key
+                raise RecipeError([Problem(mark, f"demo.{key}", "not allowed inside the demo overlay")])
+        return MapNode({key: entry.noted("demo") for key, entry in changes.entries.items()}, changes.mark)
+
+
+def _is_none(changes: Node | None) -> bool:
+    return changes is None or (isinstance(changes, ScalarNode) and changes.value in (None, False))
+
+
+def _not_a_demo(changes: Node) -> RecipeError:
+    return RecipeError([Problem(changes.mark, "demo", "wants a section with the keys that a demo changes")])
+
+
+@dataclass(frozen=True)
+class _Finish:
+    """Validates the merged tree and puts the result together."""
+
+    root: MapNode
+    task: Loaded
+    catalogue: Catalogue
+    source: str
+    demo: bool
+
+    def resolved(self) -> ResolvedRecipe:
+        extensions = resolve_extensions(self.root, self.task.schema, self.catalogue)
+        complete = self.root.with_entry("extensions", Entry(self._extensions_mark(), extensions.node))
+        recipe, problems = validate(self.task.schema, complete)
+        if problems or extensions.problems or recipe is None:
+            found = sorted([*problems, *extensions.problems], key=lambda problem: problem.order)
+            raise RecipeError(found, code=ExitCode.RECIPE if problems else extensions.code)
+        return ResolvedRecipe(
+            recipe=recipe,
+            task=self.task,
+            plugins=extensions.plugins,
+            extensions=extensions.options,
+            origins=self._origins(recipe),
+            source=self.source,
+            demo=self.demo,
+        )
+
+    def _extensions_mark(self) -> Mark:
+        entry = self.root.entries.get("extensions")
+        return DEFAULT if entry is None else entry.key
+
+    def _origins(self, recipe: Recipe) -> dict[str, str]:
+        found = {}
+        for path, _ in leaves(recipe.model_dump(mode="json")):
+            node = find(self.root, path)
+            found[dotted(path)] = (DEFAULT if node is None else node.mark).origin
+        return found

@@ -1,0 +1,79 @@
+"""Loads the plugins that a recipe names, and tells a bad name at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.catalogue import Catalogue, Kind, Loaded, Plugin, guarded, load
+from toolkit.hooks.lint import lint, required
+from toolkit.hooks.types import Option
+from toolkit.recipe.nodes import Mark, Node, ScalarNode
+from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted
+from toolkit.recipe.section import Section
+from toolkit.recipe.sections import Recipe
+
+
+def load_task(node: Node | None, top: Mark, catalogue: Catalogue) -> Loaded:
+    """The plugin of the task that ``node`` names, imported, checked, with its schema.
+
+    Raises:
+        RecipeError: no task is named, or one that does not exist.
+        VtkError: the plugin is disabled, broken, or claimed by two distributions.
+    """
+    names = ", ".join(catalogue.names("task")) or "none"
+    if node is None:
+        message = f"this key is missing; it names what the recipe does. Installed tasks: {names}"
+        raise RecipeError([Problem(top, "task", message)])
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+        raise RecipeError([Problem(node.mark, "task", f"wants the name of a task. Installed tasks: {names}")])
+    return load_plugin(node.value, "task", "task", node.mark, catalogue)
+
+
+def load_plugin(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -> Loaded:
+    """The named plugin, imported, checked, with its schema. ``key`` and ``mark`` say where it was named."""
+    if not catalogue.knows(name, kind):
+        raise unknown(name, kind, key, mark, catalogue)
+    try:
+        entry = catalogue.find(name, kind)
+        plugin = load(entry)
+        lint(plugin, entry)
+        return Loaded(entry, plugin, _schema(plugin, entry))
+    except VtkError as error:
+        raise VtkError(error.message, place=error.place or str(mark), hint=error.hint, code=error.code) from error
+
+
+def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -> RecipeError:
+    """A misspelt name is the recipe's fault; a name that nothing resembles is a plugin that is not installed."""
+    names = catalogue.names(kind)
+    close = nearest(name, names)
+    if close:
+        message = f"no {kind} is called {name!r}; did you mean {quoted(close)}?"
+        return RecipeError([Problem(mark, key, message)])
+    message = f"no {kind} is called {name!r}; installed: {', '.join(names) or 'none'}"
+    hint = "if it comes from another package, install that first; `vtk plugins` lists what is installed"
+    return RecipeError([Problem(mark, key, message)], hint=hint, code=ExitCode.UNAVAILABLE)
+
+
+def options_of(task: Loaded) -> Sequence[Option]:
+    """The command-line flags that the task declares."""
+    hook = getattr(task.plugin, "vtk_options", None)
+    return list((guarded(task.entry, "failed in vtk_options", hook) if hook else None) or ())
+
+
+def _schema(plugin: object, entry: Plugin) -> type[Section]:
+    base = Recipe if entry.kind == "task" else Section
+    hook = getattr(plugin, "vtk_config", None)
+    if hook is None:
+        return Section
+    schema = guarded(entry, "failed in vtk_config", hook)
+    if entry.kind == "extension" and schema is None:
+        return Section
+    required("vtk_config", schema, entry)
+    if not (isinstance(schema, type) and issubclass(schema, base)):
+        raise VtkError(
+            f"vtk_config of the {entry.kind} {entry.name!r} ({entry.distribution} {entry.version}) returned {schema!r}",
+            hint=f"it must return a subclass of toolkit.{base.__name__}",
+            code=ExitCode.UNAVAILABLE,
+        )
+    return schema

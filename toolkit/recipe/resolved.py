@@ -1,0 +1,91 @@
+"""A recipe that is ready to run, and how it is written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from toolkit.hooks.catalogue import Loaded
+from toolkit.recipe.scalars import resolve
+from toolkit.recipe.section import Section
+from toolkit.recipe.sections import Recipe
+
+_WIDTH = 110
+
+
+@dataclass(frozen=True)
+class ResolvedRecipe:
+    """A validated recipe with everything filled in.
+
+    Args:
+        recipe: typed, of the task's own subclass of ``toolkit.Recipe``; its ``extensions`` hold the options in full,
+            and ``false`` for those that were left out.
+        task: the task's plugin.
+        plugins: the extensions' plugins by name, in the recipe's order.
+        extensions: their options by name, in the same order.
+        origins: where each value came from, by dotted key: ``recipes/a.yaml:3:5``, the same with ``(demo)``,
+            ``--set a.b=c``, a task's flag, or ``default``.
+        source: the recipe as the user would name it.
+        demo: whether the recipe's demo overlay was applied.
+    """
+
+    recipe: Recipe
+    task: Loaded
+    plugins: Mapping[str, Loaded]
+    extensions: Mapping[str, Section]
+    origins: Mapping[str, str]
+    source: str
+    demo: bool
+
+    @classmethod
+    def from_directory(cls, directory: Path | str) -> ResolvedRecipe:
+        """The recipe of a run, from the run's directory."""
+        from toolkit.recipe.load import load_recipe
+        from toolkit.recipe.source import RUN_RECIPE
+
+        return load_recipe(Path(directory) / RUN_RECIPE)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole recipe as plain data; loading it again gives an equal recipe."""
+        data = self.recipe.model_dump(mode="json")
+        return {**data, "demo": True} if self.demo else data
+
+    def to_json(self) -> str:
+        """The whole recipe as one JSON document, which is YAML too."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    def to_yaml(self) -> str:
+        """The whole recipe as YAML with a comment on top; loading it again gives an equal recipe."""
+        head = f"# Every value of this run, resolved from {' '.join(self.source.split())}\n"
+        if self.demo:
+            head += "# This is a demo: the demo overlay of the recipe has been applied.\n"
+        return head + dump_yaml(self.to_dict())
+
+
+def dump_yaml(data: Any) -> str:
+    """Plain data as YAML that the recipe loader reads back to the same data."""
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what the recipe loader would take for something else than text, e.g. ``1e-3``."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: Any, text: str) -> Any:
+    try:
+        plain = resolve(text) == text
+    except ValueError:
+        plain = False
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _text)
