@@ -1,7 +1,7 @@
 """Checkpoints on disk: each is whole or absent, and a damaged one is always noticed.
 
-A checkpoint is a directory ``<kind>-<step>`` with ``state.safetensors``, ``state.json`` and ``manifest.json``, which holds
-the SHA-256 of the other two. It is written under a temporary name, synced and renamed.
+A checkpoint is a directory ``<kind>-<step>`` with ``state.safetensors``, ``state.json`` and ``manifest.json``, which
+holds the SHA-256 of the other two. It is written under a temporary name, synced and renamed.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _write_directory(directory: Path, contents: dict[str, bytes]) -> None:
 
 def _replace_directory(temporary: Path, target: Path) -> None:
     if target.exists():
-        # The same step again after a resume: the old one steps aside first, since a directory cannot be renamed over another.
+        # The same step again after a resume. A directory cannot be renamed over another, so the old one steps aside.
         aside = target.with_name(f".{target.name}.old.tmp")
         shutil.rmtree(aside, ignore_errors=True)
         target.rename(aside)
