@@ -1,0 +1,269 @@
+"""A saved model that needs nothing else to predict: weights as safetensors, everything else as JSON. Never a pickle.
+
+bundle/
+  model.safetensors   the model's state dict
+  bundle.json         format, task, meta, recipe, versions, fingerprint of the data, SHA-256 of the weights and of
+                      these facts themselves
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import ExitCode, VtkError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from toolkit.data.types import Data
+    from toolkit.hooks.catalogue import Catalogue, Loaded
+    from toolkit.recipe.resolved import ResolvedRecipe
+    from toolkit.recipe.sections import Recipe
+
+FORMAT = 1
+FACTS = "bundle.json"
+WEIGHTS = "model.safetensors"
+_NEEDED = ("format", "task", "meta", "recipe", "versions", "fingerprint", "weights_sha256", "facts_sha256")
+_DAMAGED = "copy it again from where it was made, or train again"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk whose files have been checked.
+
+    Attributes:
+        directory: where it lies.
+        facts: everything in ``bundle.json``.
+        catalogue: the plugins among which the bundle's task is looked for; None takes those installed.
+    """
+
+    directory: Path
+    facts: dict[str, Any]
+    catalogue: Catalogue | None = None
+
+    @classmethod
+    def save(cls, directory: Path | str, *, model: nn.Module, recipe: ResolvedRecipe, data: Data) -> Bundle:
+        """Write a bundle, whole or not at all; one that lies there already is replaced.
+
+        Args:
+            directory: the bundle's own directory.
+            model: its state dict is saved, in whatever dtype it has.
+            recipe: the resolved recipe; rebuilds the model together with ``data.meta``.
+            data: its ``meta`` and ``fingerprint`` are saved.
+
+        Raises:
+            VtkError: the directory cannot be written.
+        """
+        from toolkit.run.files import write_error
+
+        directory = Path(directory)
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=directory.parent))
+        except OSError as error:
+            raise write_error(directory, error) from error
+        try:
+            facts = _write(temporary, model, recipe, data)
+            _put_in_place(temporary, directory)
+        except OSError as error:
+            raise write_error(directory, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return cls(directory, facts)
+
+    @classmethod
+    def load(cls, path: Path | str, *, catalogue: Catalogue | None = None) -> Bundle:
+        """Open a bundle, or the bundle of a run directory, and check that both files are what was saved.
+
+        Raises:
+            VtkError: there is none, it is damaged, or a newer version made it.
+        """
+        directory = _find(Path(path))
+        facts = _read_facts(directory / FACTS)
+        _check_weights(directory / WEIGHTS, facts["weights_sha256"])
+        return cls(directory, facts, catalogue)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What ``vtk_data`` noted: classes, sizes, preprocessing."""
+        meta: dict[str, Any] = self.facts["meta"]
+        return meta
+
+    @property
+    def task(self) -> str:
+        """The task's name, as the recipe had it."""
+        return str(self.facts["task"])
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Names the content of the training data."""
+        fingerprint: str | None = self.facts["fingerprint"]
+        return fingerprint
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that made the weights."""
+        return dict(self.facts["versions"])
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe, typed by the task's own schema.
+
+        Raises:
+            VtkError: the task is not installed, or its schema no longer takes this recipe.
+        """
+        from pydantic import ValidationError
+
+        try:
+            schema: Any = self._plugin.schema
+            recipe: Recipe = schema.model_validate_json(json.dumps(self.facts["recipe"]))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            made_by = self.versions.get("vision-toolkit", "an unknown version")
+            raise VtkError(
+                f"the task {self.task!r} does not take the bundle's recipe: "
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']}",
+                place=str(self.directory / FACTS),
+                hint=f"the bundle was made by vision-toolkit {made_by}; use that version, or train again",
+            ) from error
+        return recipe
+
+    @cached_property
+    def manager(self) -> Any:
+        """A plugin manager with the core's defaults and the bundle's task."""
+        from toolkit.hooks.manager import build_manager
+        from toolkit.run.defaults import core_defaults
+
+        return build_manager(core_defaults, [], self._plugin.plugin)
+
+    @cached_property
+    def _plugin(self) -> Loaded:
+        from toolkit.hooks.catalogue import Catalogue
+        from toolkit.recipe.nodes import Mark
+        from toolkit.recipe.plugins import load_plugin
+
+        mark = Mark(str(self.directory / FACTS))
+        return load_plugin(self.task, "task", "task", mark, self.catalogue or Catalogue())
+
+    def model(self, device: torch.device | str = "cpu") -> nn.Module:
+        """The model with its weights, in evaluation mode, on a device.
+
+        Raises:
+            VtkError: the installed task builds another model than the one that was saved.
+        """
+        from toolkit.data.types import Data
+        from toolkit.hooks.manager import call_required
+        from toolkit.models.weights import load_state, read_state
+
+        data = Data(meta=self.meta, restored=True)
+        model: nn.Module = call_required(self.manager, "vtk_model", recipe=self.recipe, data=data)
+        weights = self.directory / WEIGHTS
+        load_state(model, read_state(weights), heads=(), place=str(weights))
+        return model.to(device).eval()
+
+
+def _write(directory: Path, model: nn.Module, recipe: ResolvedRecipe, data: Data) -> dict[str, Any]:
+    from safetensors.torch import save
+
+    from toolkit.run.environment import versions
+    from toolkit.run.files import sync_directory, write_atomic
+
+    # Each tensor by itself: safetensors takes no shared memory, and channels-last is no format for a file.
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    weights = save(state)
+    facts = {
+        "format": FORMAT,
+        "task": recipe.recipe.task,
+        "meta": data.meta,
+        "recipe": json.loads(recipe.to_json()),
+        "versions": versions(),
+        "fingerprint": data.fingerprint,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    facts["recipe"].pop("demo", None)
+    facts["facts_sha256"] = _digest(facts)
+    write_atomic(directory / WEIGHTS, weights)
+    write_atomic(directory / FACTS, json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sync_directory(directory)
+    # mkdtemp makes a directory for one user alone; a bundle is for whoever may read the run.
+    directory.chmod(0o755)
+    return facts
+
+
+def _put_in_place(temporary: Path, directory: Path) -> None:
+    from toolkit.run.files import sync_directory
+
+    aside = temporary.with_suffix(".old")
+    if directory.exists():
+        directory.rename(aside)
+    temporary.rename(directory)
+    sync_directory(directory.parent)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(aside)
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    """SHA-256 of the facts less their own digest, whatever the layout of the file."""
+    rest = {key: value for key, value in facts.items() if key != "facts_sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _find(path: Path) -> Path:
+    candidates = [path, path / "bundle"] if path.is_dir() else [path.parent] if path.name in (FACTS, WEIGHTS) else []
+    for candidate in candidates:
+        if (candidate / FACTS).is_file():
+            return candidate
+    if not path.exists():
+        raise VtkError("no such run or bundle", place=str(path), code=ExitCode.NO_INPUT)
+    if any((candidate / WEIGHTS).is_file() for candidate in candidates):
+        raise VtkError(f"the bundle has lost its {FACTS}", place=str(path), hint=_DAMAGED)
+    if (path / "recipe.yaml").is_file():
+        hint = "the run has not come to its end; go on with vtk run DIRECTORY --resume"
+    else:
+        hint = f"give the directory of a finished run, or a bundle: a directory with {FACTS} and {WEIGHTS}"
+    raise VtkError("there is no bundle here", place=str(path), hint=hint, code=ExitCode.NO_INPUT)
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_bytes())
+    except OSError as error:
+        raise VtkError(f"cannot be read: {error.strerror or error}", place=str(path), code=ExitCode.IO) from error
+    except (ValueError, RecursionError) as error:
+        raise VtkError(f"damaged: {error}", place=str(path), hint=_DAMAGED) from error
+    version = facts.get("format") if isinstance(facts, dict) else None
+    if not isinstance(version, int):
+        raise VtkError("this is no bundle of vision-toolkit", place=str(path))
+    if version > FORMAT:
+        made_by = (facts.get("versions") or {}).get("vision-toolkit", "a newer version")
+        raise VtkError(
+            f"the bundle has format {version}, and this version reads formats up to {FORMAT}",
+            place=str(path),
+            hint=f"it was made by vision-toolkit {made_by}: pip install -U vision-toolkit",
+        )
+    missing = [key for key in _NEEDED if key not in facts]
+    if missing or facts["facts_sha256"] != _digest(facts):
+        what = f"{', '.join(missing)} missing" if missing else "its checksum is wrong"
+        raise VtkError(f"damaged or changed by hand: {what}", place=str(path), hint=_DAMAGED)
+    return dict(facts)
+
+
+def _check_weights(path: Path, expected: str) -> None:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise VtkError("the bundle has lost its weights", place=str(path), hint=_DAMAGED) from error
+    except OSError as error:
+        raise VtkError(f"cannot be read: {error.strerror or error}", place=str(path), code=ExitCode.IO) from error
+    if found != expected:
+        raise VtkError("the weights are damaged: their checksum is wrong", place=str(path), hint=_DAMAGED)
