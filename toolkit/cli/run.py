@@ -1,0 +1,130 @@
+"""``vtk run``: train as a recipe says."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolkit.cli.options import demo_option, device_option, json_option, sets_option
+from toolkit.cli.target import RecipeVerb, Target, given_flags, read_target
+
+if TYPE_CHECKING:
+    from toolkit.recipe.resolved import ResolvedRecipe
+    from toolkit.run.runner import Outcome
+
+EXAMPLES = """
+vtk run digits                              a shipped recipe
+vtk run recipes/catsdogs.yaml --demo        a recipe file, on stand-in data
+vtk run photos/                             a folder with one sub-folder for each class
+vtk run mine.yaml --set train.epochs=3 --set optimizer.lr=1e-4
+vtk run runs/digits-20260101-120000 --resume
+"""
+
+
+@click.command(cls=RecipeVerb, examples=EXAMPLES, short_help="Train as a recipe says, then evaluate.")
+@click.argument("recipe")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's directory; new, under runs/ by default."
+)
+@sets_option
+@demo_option
+@click.option("--resume", is_flag=True, help="Go on exactly where an interrupted run stopped.")
+@device_option
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors and, at the end, the run's directory.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    recipe: str,
+    out: Path | None,
+    sets: tuple[str, ...],
+    demo: bool,
+    resume: bool,
+    device: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train as RECIPE says, then evaluate the result and save it.
+
+    RECIPE is a recipe file, the name of a shipped recipe (`vtk recipes ls`), a folder of images with one sub-folder
+    for each class, a run's directory, or an image that carries its recipe.
+    """
+    target = read_target(recipe)
+    if resume:
+        out = resume_directory(target, out)
+    resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
+    if resume and out is not None:
+        from toolkit.run.resume import require_same_recipe
+
+        require_same_recipe(resolved, out)
+    outcome = _execute(resolved, out, resume, quiet)
+    if as_json:
+        from toolkit.cli.output import print_json
+
+        print_json(dataclasses.asdict(outcome))
+    elif quiet:
+        click.echo(outcome.directory)
+    else:
+        present(outcome)
+
+
+def resume_directory(target: Target, out: Path | None) -> Path:
+    """The directory of the run to go on with."""
+    if out is None and target.run_directory is None:
+        raise click.UsageError("--resume needs the run's directory: vtk run RUN --resume, or RECIPE --out RUN --resume")
+    if out is not None and target.run_directory is not None and out.resolve() != target.run_directory.resolve():
+        raise click.UsageError("with --resume, the run's directory itself is where the run goes on; leave out --out")
+    directory = out or target.run_directory
+    assert directory is not None
+    return directory
+
+
+def load_target(
+    target: Target, *, sets: tuple[str, ...], flags: list[tuple[str, str]], demo: bool, device: str | None
+) -> ResolvedRecipe:
+    """The resolved recipe with everything from the command line applied."""
+    from toolkit.recipe.load import load_recipe
+
+    if device is not None:
+        sets = (*sets, f"train.device={device}")
+    return load_recipe(target.source, sets=sets, flags=[*target.flags, *flags], demo=demo)
+
+
+def _execute(resolved: ResolvedRecipe, out: Path | None, resume: bool, quiet: bool) -> Outcome:
+    from rich.console import Console
+
+    from toolkit.run.runner import execute
+
+    return execute(resolved, console=Console(file=sys.stderr, quiet=quiet), out=out, resume=resume)
+
+
+def present(outcome: Outcome) -> None:
+    """What came out, where it is, and what to type next."""
+    for line in summary(outcome):
+        click.echo(line)
+
+
+def summary(outcome: Outcome) -> list[str]:
+    """The closing lines of a run."""
+    from toolkit.extensions.pace import clock
+    from toolkit.run.run import metric_line
+
+    lines = [""]
+    if outcome.metrics:
+        demo = "  (a demo: says nothing about the real task)" if outcome.demo else ""
+        lines.append(f"{outcome.split or 'result'}: {metric_line(outcome.metrics)}{demo}")
+    if outcome.stop_reason:
+        lines.append(outcome.stop_reason)
+    lines.append(f"{outcome.epochs} epochs, {outcome.steps:,} steps in {clock(outcome.seconds)}")
+    places: dict[str, Any] = {
+        "run": outcome.directory,
+        "recipe": outcome.directory / "recipe.yaml",
+        "bundle": outcome.bundle,
+        "report": outcome.report,
+        "next": f"vtk predict {outcome.directory} IMAGE..." if outcome.bundle else None,
+    }
+    return [*lines, *(f"{name:8}{place}" for name, place in places.items() if place is not None)]
