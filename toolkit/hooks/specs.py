@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from toolkit.data.types import Data
-    from toolkit.hooks.types import Option, OptimizerSetup
+    from toolkit.hooks.types import OptimizerSetup, Option
     from toolkit.models.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section
     from toolkit.run.report import Figure, Result, Table
@@ -94,8 +94,8 @@ def vtk_metrics(recipe: Recipe, data: Data) -> Any:
 def vtk_stage_start(run: Run, stage: Stage) -> None:
     """A stage begins: freeze or unfreeze parameters, change the resolution, replace ``run.data``'s datasets.
 
-    Called before the stage's loaders and optimizer are built; also when a resumed run re-enters the stage, where it must
-    lead to the same shapes. Task first, then extensions.
+    Called before the stage's loaders and optimizer are built; also when a resumed run re-enters the stage, where it
+    must lead to the same shapes. Task first, then extensions.
     """
 
 

@@ -129,8 +129,10 @@ class _Builder:
 
     def _syntax(self, error: Any) -> VtkError:
         where = error.problem_mark or error.context_mark
+        if where is None:
+            return _fault(self.place(*self.seen), "cannot be read as YAML")
         mark = self.place(where.line + 1, where.column + 1)
-        if where.index < len(self.text) and self.text[where.index] == "\t":
+        if self.text[where.index : where.index + 1] == "\t":
             return _fault(mark, "a tab where YAML allows only spaces; indent with spaces")
         problem = " ".join(str(error.problem or error.context).split())
         return _fault(mark, _EXPLAINED.get(problem, f"cannot be read as YAML: {problem}"))
