@@ -1,0 +1,159 @@
+"""A table of paths and labels."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from toolkit.data.sources.folder import SPLIT_NAMES
+from toolkit.data.sources.index import Found, ImageFiles, Source, class_map
+from toolkit.data.sources.missing import existing_file, existing_folder, listed
+from toolkit.errors import ExitCode, VtkError
+
+__all__ = ["CsvFile", "Row", "read_rows", "require_files"]
+
+_DELIMITERS = ",;\t|"
+_SHOWN = 10
+
+
+class CsvFile(Source):
+    """A CSV with a header, one picture a line."""
+
+    name: Literal["csv"]
+    file: str = Field(description="The CSV, in UTF-8; relative to the working directory.")
+    root: str | None = Field(None, description="The folder that its paths start from; by default the CSV's own.")
+    path_column: str = Field("path", description="Column with the picture's path.")
+    label_column: str = Field("label", description="Column with the class name.")
+    split_column: str | None = Field(None, description="Column that says train, val or test.")
+    delimiter: Literal[",", ";", "\t", "|"] | None = Field(
+        None, description="What parts the columns; by default what makes sense of the header."
+    )
+    obtain: str | None = Field(None, description="How to get the data; shown where they are missing.")
+
+    def load(self) -> Found:
+        file = existing_file(self.file, self.obtain)
+        root = file.parent if self.root is None else existing_folder(self.root, self.obtain)
+        columns = [self.path_column, self.label_column]
+        if self.split_column is not None:
+            columns.append(self.split_column)
+        rows = list(read_rows(file, columns, self.delimiter))
+        _require_once(file, rows)
+        require_files(file, root, rows)
+        if self.split_column is None:
+            return Found.aligned(_index(root, rows))
+        parts = _by_split(file, rows, self.split_column)
+        val, test = (_index(root, parts[split]) if parts[split] else None for split in ("val", "test"))
+        return Found.aligned(_index(root, parts["train"]), val, test)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line: where it ends in the file (from 1) and its fields, in the order of the columns asked for."""
+
+    line: int
+    fields: tuple[str, ...]
+
+
+def read_rows(file: Path, columns: list[str], delimiter: str | None = None) -> Iterator[Row]:
+    """The named columns of each line that is not blank.
+
+    Raises:
+        VtkError: no such column, a line with too few or too many fields, an empty field, or not a text file.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            header_line = next((line for line in lines if line.strip()), "")
+            lines.seek(0)
+            chosen = delimiter or _delimiter(header_line, columns)
+            reader = csv.reader(lines, delimiter=chosen, strict=True)
+            header = [name.strip() for name in next((fields for fields in reader if any(fields)), [])]
+            places = [_column(file, header, name) for name in columns]
+            for fields in reader:
+                if not fields or fields == [""]:
+                    continue
+                if len(fields) != len(header):
+                    raise _bad_line(file, reader.line_num, f"{len(fields)} fields, the header has {len(header)}")
+                values = tuple(fields[place].strip() for place in places)
+                if not all(values):
+                    raise _bad_line(file, reader.line_num, f"nothing in the column {columns[values.index('')]!r}")
+                yield Row(reader.line_num, values)
+    except UnicodeDecodeError as error:
+        raise VtkError(f"not a UTF-8 text file: {error.reason} at byte {error.start}", place=str(file)) from None
+    except csv.Error as error:
+        raise _bad_line(file, reader.line_num, str(error)) from None
+
+
+def require_files(file: Path, root: Path, rows: list[Row]) -> None:
+    """Each row's first field must name a file below ``root``."""
+    base = str(root)
+    missing = [row for row in rows if not os.path.isfile(os.path.join(base, row.fields[0]))]
+    if not missing:
+        return
+    lines = "".join(f"\n  line {row.line}: {row.fields[0]}" for row in missing[:_SHOWN])
+    more = f"\n  and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    raise VtkError(
+        f"{len(missing)} of {len(rows)} files are not there:{lines}{more}",
+        place=str(file),
+        hint=f"the paths start from {root}; set `root` if they start elsewhere",
+        code=ExitCode.NO_INPUT,
+    )
+
+
+def _delimiter(header: str, columns: list[str]) -> str:
+    """The one under which the header has all the columns, else the most frequent."""
+    for candidate in _DELIMITERS:
+        names = {name.strip().strip('"') for name in header.rstrip("\r\n").split(candidate)}
+        if names.issuperset(columns):
+            return candidate
+    return max(_DELIMITERS, key=header.count)
+
+
+def _column(file: Path, header: list[str], name: str) -> int:
+    if not header:
+        raise VtkError("the file is empty", place=str(file))
+    if name not in header:
+        near = get_close_matches(name, header, 1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise VtkError(f"there is no column {name!r}{meant}", place=str(file), hint=f"there are {listed(header)}")
+    if header.count(name) > 1:
+        raise VtkError(f"there are two columns {name!r}", place=str(file))
+    return header.index(name)
+
+
+def _require_once(file: Path, rows: list[Row]) -> None:
+    if not rows:
+        raise VtkError("there are no lines below the header", place=str(file))
+    first: dict[str, Row] = {}
+    for row in rows:
+        before = first.setdefault(os.path.normpath(row.fields[0]), row)
+        if before is not row:
+            with_other = " with another label" if before.fields[1] != row.fields[1] else ""
+            raise _bad_line(file, row.line, f"{row.fields[0]} stands on line {before.line} already{with_other}")
+
+
+def _by_split(file: Path, rows: list[Row], column: str) -> dict[str, list[Row]]:
+    parts: dict[str, list[Row]] = {"train": [], "val": [], "test": []}
+    for row in rows:
+        split = SPLIT_NAMES.get(row.fields[2].lower())
+        if split is None:
+            raise _bad_line(file, row.line, f"{column} is {row.fields[2]!r}; it must be train, val or test")
+        parts[split].append(row)
+    if not parts["train"]:
+        raise VtkError(f"no line has {column} = train", place=str(file))
+    return parts
+
+
+def _index(root: Path, rows: list[Row]) -> ImageFiles:
+    targets, classes = class_map([row.fields[1] for row in rows])
+    return ImageFiles(root, tuple(row.fields[0].replace(os.sep, "/") for row in rows), targets, classes)
+
+
+def _bad_line(file: Path, line: int, what: str) -> VtkError:
+    return VtkError(what, place=f"{file}:{line}")

@@ -1,0 +1,66 @@
+"""Labels in the file names, as in ``cat.0.jpg``."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from toolkit.data.sources.index import Found, ImageFiles, Source, class_map, natural_key
+from toolkit.data.sources.missing import existing_folder, listed
+from toolkit.data.sources.scan import scan
+from toolkit.errors import VtkError
+
+__all__ = ["Pattern"]
+
+
+class Pattern(Source):
+    """One folder of pictures whose names hold their labels."""
+
+    name: Literal["pattern"]
+    root: str = Field(description="The folder; relative to the working directory.")
+    pattern: str = Field(
+        description="Regular expression for the whole file name, with a group `label`: "
+        r"`(?P<label>cat|dog)\.\d+\.jpg`."
+    )
+    unmatched: Literal["error", "ignore"] = Field(
+        "error", description="What to do with pictures whose names do not match."
+    )
+    nested: bool = Field(False, description="Look into sub-folders too.")
+    obtain: str | None = Field(None, description="How to get the data; shown where they are missing.")
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_label(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if "label" not in groups:
+            raise ValueError("has no group named label; write (?P<label>...) around the part that is the label")
+        return pattern
+
+    def load(self) -> Found:
+        root = existing_folder(self.root, self.obtain)
+        pictures, others = scan(root, nested=self.nested)
+        if not pictures:
+            held = f"; these files are not pictures: {listed(others)}" if others else ""
+            raise VtkError(f"no pictures in this folder{held}", place=str(root), hint=self.obtain)
+        expression = re.compile(self.pattern)
+        labels: dict[str, str] = {}
+        for path in sorted(pictures, key=natural_key):
+            match = expression.fullmatch(path.rpartition("/")[2])
+            if match is not None and match["label"]:
+                labels[path] = match["label"]
+        unmatched = [path for path in pictures if path not in labels]
+        if unmatched and (self.unmatched == "error" or not labels):
+            raise VtkError(
+                f"{len(unmatched)} of {len(pictures)} file names do not match {self.pattern}: {listed(unmatched)}",
+                place=str(root),
+                hint="mend the pattern, or set `unmatched: ignore` to leave these files out",
+            )
+        ignored = [(path, "its name does not match") for path in unmatched]
+        ignored += [(path, "not a picture") for path in others]
+        targets, classes = class_map(list(labels.values()))
+        return Found.aligned(ImageFiles(root, tuple(labels), targets, classes, tuple(ignored)))
