@@ -143,7 +143,7 @@ class Bundle:
         from toolkit.hooks.manager import build_manager
         from toolkit.run.defaults import core_defaults
 
-        return build_manager(core_defaults, [], self._plugin.plugin)
+        return build_manager(core_defaults, [], self._plugin)
 
     @cached_property
     def _plugin(self) -> Loaded:
