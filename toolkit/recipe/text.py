@@ -118,6 +118,7 @@ class _Builder:
     def _events(self) -> Iterator[Any]:
         """The parser's events; its own errors become recipe errors."""
         try:
+            event: Any
             for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
                 self.seen = (event.start_mark.line + 1, event.start_mark.column + 1)
                 yield event

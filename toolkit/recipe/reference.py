@@ -1,0 +1,193 @@
+"""Every key of a recipe as Markdown tables: the reference in ``recipes/README.md``."""
+
+from __future__ import annotations
+
+import enum
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from toolkit.hooks.catalogue import Catalogue, Kind, Loaded
+from toolkit.recipe.nodes import Mark
+from toolkit.recipe.plugins import load_plugin
+from toolkit.recipe.sections import Recipe
+from toolkit.recipe.shape import Shape, field_default
+
+_TYPES: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null"}
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_HEAD = "| key | type | default | meaning |\n|---|---|---|---|"
+
+
+def reference_markdown(catalogue: Catalogue | None = None) -> str:
+    """Tables of the core's keys, then of each built-in task's own, then of the built-in extensions' options."""
+    catalogue = catalogue or Catalogue()
+    tables = _Tables()
+    parts = ["### Every task", *tables.of(Recipe)]
+    for task in _builtin(catalogue, "task"):
+        own = _own_fields(task.schema)
+        parts += [f"### Task `{task.entry.name}`", *_about(task.schema), *tables.of(task.schema, only=own)]
+    parts.append("### Extensions")
+    for extension in _builtin(catalogue, "extension"):
+        parts += [f"**`extensions.{extension.entry.name}`**", *_about(extension.schema)]
+        parts += tables.of(extension.schema, prefix=f"extensions.{extension.entry.name}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _builtin(catalogue: Catalogue, kind: Kind) -> Iterator[Loaded]:
+    for plugin in catalogue.plugins:
+        if plugin.builtin and plugin.kind == kind and plugin.status != "disabled":
+            yield load_plugin(plugin.full_name, kind, kind, Mark(plugin.full_name), catalogue)
+
+
+def _own_fields(schema: type[BaseModel]) -> list[str]:
+    """The keys that a task adds or declares anew."""
+    return [name for name, info in schema.model_fields.items() if not _same(info, Recipe.model_fields.get(name))]
+
+
+def _same(info: FieldInfo, core: FieldInfo | None) -> bool:
+    return core is not None and (info.annotation, info.default, info.default_factory) == (
+        core.annotation,
+        core.default,
+        core.default_factory,
+    )
+
+
+def _about(schema: type[BaseModel]) -> list[str]:
+    text = schema.__doc__ if "__doc__" in vars(schema) else None
+    return [" ".join(text.split()).replace("``", "`")] if text else []
+
+
+@dataclass
+class _Tables:
+    """Writes each section's table once; where it stands under another key too, that place refers to the first."""
+
+    written: dict[type[BaseModel], str] = field(default_factory=dict)
+
+    def of(
+        self,
+        schema: type[BaseModel],
+        *,
+        prefix: str = "",
+        only: Sequence[str] | None = None,
+        chooser: str | None = None,
+    ) -> Iterator[str]:
+        """One table for the values of a section, then those of the sections inside it."""
+        fields = {
+            name: info
+            for name, info in schema.model_fields.items()
+            if name != chooser and (only is None or name in only)
+        }
+        rows = [_row(f"{prefix}{name}", info) for name, info in fields.items() if not _sections(info)]
+        if rows:
+            yield "\n".join([_HEAD, *rows])
+        for name, info in fields.items():
+            yield from self._inside(f"{prefix}{name}", info)
+
+    def _inside(self, key: str, info: FieldInfo) -> Iterator[str]:
+        shape, sections = Shape.of_field(info), _sections(info)
+        if not sections:
+            return
+        default = getattr(field_default(info), shape.chooser, None) if shape.chooser else None
+        prefix = f"{key}." if shape.variants or shape.model is not None else f"{key}.N."
+        about = f"**`{key}`**{f': {_cell(info.description)}' if info.description else ''}"
+        if all(section in self.written for section in sections.values()):
+            first = self.written[next(iter(sections.values()))]
+            yield f"{about} It takes what `{first}` takes."
+            return
+        if info.description:
+            yield about
+        for name, section in sections.items():
+            yield from self._section(key, prefix, name, section, is_default=name == default)
+
+    def _section(
+        self, key: str, prefix: str, name: str, section: type[BaseModel], *, is_default: bool
+    ) -> Iterator[str]:
+        title = f"**`{key}`**" + (f" with `name: {name}`" if name else "") + (" (default)" if is_default else "")
+        if section in self.written:
+            yield f"{title}: takes what `{self.written[section]}` takes."
+            return
+        self.written[section] = key
+        yield ": ".join([title, *_about(section)])
+        yield from self.of(section, prefix=prefix, leave_out="name" if name else "")
+
+
+def _sections(info: FieldInfo) -> Mapping[str, type[BaseModel]]:
+    """The sections that stand under a key, by name; one without a choice has the name ``""``."""
+    shape = Shape.of_field(info)
+    inner = shape.item(0, None)
+    for candidate in (shape, inner):
+        if candidate is None:
+            continue
+        if candidate.variants:
+            return candidate.variants
+        if candidate.model is not None:
+            return {"": candidate.model}
+    return {}
+
+
+def _row(key: str, info: FieldInfo) -> str:
+    kind = _type(info.annotation, info.metadata)
+    return f"| `{key}` | {kind} | {_default(info)} | {_cell(info.description or '')} |"
+
+
+def _default(info: FieldInfo) -> str:
+    value = field_default(info)
+    if value is PydanticUndefined:
+        return "required" if info.is_required() else ""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        value = list(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "`" + _cell(str(value) if value != "" else '""') + "`"
+
+
+def _type(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """A type in a recipe writer's words, with its bounds."""
+    if get_origin(annotation) is Annotated:
+        inner, *extra = get_args(annotation)
+        return _type(inner, [*extra, *metadata])
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [m for m in get_args(annotation) if m is not type(None)]
+        return " or ".join(dict.fromkeys(_type(m, metadata if len(members) == 1 else ()) for m in members))
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    return f"{_plain_type(annotation)}{_bounds(metadata)}"
+
+
+def _plain_type(annotation: Any) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (list, set, frozenset) or (origin is tuple and args[-1:] == (Ellipsis,)):
+        return f"list of {_type(args[0])}"
+    if origin is tuple:
+        return f"list of {len(args)}: {', '.join(_type(arg) for arg in args)}"
+    if origin in (dict, Mapping):
+        return "mapping" if args[1] is Any else f"mapping of {_type(args[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return ", ".join(f"`{member.value}`" for member in annotation)
+    if isinstance(annotation, type) and issubclass(annotation, PurePath):
+        return "path"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    return _TYPES.get(annotation, "any")
+
+
+def _bounds(metadata: Sequence[Any]) -> str:
+    found = []
+    for item in metadata:
+        nested = item.metadata if isinstance(item, FieldInfo) else [item]
+        found += [f"{sign} {getattr(n, name)}" for n in nested for name, sign in _BOUNDS.items() if hasattr(n, name)]
+    return f" {', '.join(found)}" if found else ""
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
