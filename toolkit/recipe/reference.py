@@ -70,18 +70,13 @@ class _Tables:
     written: dict[type[BaseModel], str] = field(default_factory=dict)
 
     def of(
-        self,
-        schema: type[BaseModel],
-        *,
-        prefix: str = "",
-        only: Sequence[str] | None = None,
-        chooser: str | None = None,
+        self, schema: type[BaseModel], *, prefix: str = "", only: Sequence[str] | None = None, leave_out: str = ""
     ) -> Iterator[str]:
         """One table for the values of a section, then those of the sections inside it."""
         fields = {
             name: info
             for name, info in schema.model_fields.items()
-            if name != chooser and (only is None or name in only)
+            if name != leave_out and (only is None or name in only)
         }
         rows = [_row(f"{prefix}{name}", info) for name, info in fields.items() if not _sections(info)]
         if rows:
