@@ -38,10 +38,14 @@ class SampleIndex(int):
     def __reduce__(self) -> tuple[Any, ...]:
         return _sample_index, (int(self), self.seed, self.epoch)
 
+    @property
+    def key(self) -> int:
+        """(seed, epoch, index) as one number of 128 bits."""
+        return ((self.seed & _MASK) << 64) | ((self.epoch & 0xFFFFFFFF) << 32) | (int(self) & 0xFFFFFFFF)
+
     def rng(self) -> np.random.Generator:
         """A generator that depends on (seed, epoch, index) alone."""
-        key = ((self.seed & _MASK) << 64) | ((self.epoch & 0xFFFFFFFF) << 32) | (int(self) & 0xFFFFFFFF)
-        return np.random.Generator(np.random.Philox(key=key))
+        return np.random.Generator(np.random.Philox(key=self.key))
 
 
 def _sample_index(index: int, seed: int, epoch: int) -> SampleIndex:

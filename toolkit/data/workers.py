@@ -47,7 +47,7 @@ class Fetch:
         except VtkError:
             raise
         except Exception as error:
-            error.add_note(f"while fetching the samples {indices.indices.tolist()}")
+            error.add_note(f"while fetching a batch with the samples {indices.indices[:8].tolist()} of {len(indices)}")
             raise
 
     def _join(self, samples: list[Any]) -> Any:

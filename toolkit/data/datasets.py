@@ -1,0 +1,148 @@
+"""Labelled pictures as the loader wants them: from files or from memory, a whole batch at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from toolkit.data.array_augment import vectorised
+from toolkit.data.augment import AugmentStep, Preset, steps_of
+from toolkit.data.decode import decode
+from toolkit.data.opencv import cv2
+from toolkit.data.pipeline import AugmentPipeline
+from toolkit.data.preprocess import Preprocess
+from toolkit.data.sources.index import ImageArrays, ImageFiles
+from toolkit.data.types import Batch, IndexBatch, SampleIndex
+
+__all__ = ["ArrayDataset", "FileDataset", "Transform", "build_dataset"]
+
+Pixels = npt.NDArray[np.uint8]
+Targets = npt.NDArray[np.generic]
+
+
+class Transform(Protocol):
+    """From decoded pixels to the model's size: uint8 (h, w, c) in, uint8 (height, width, channels) out."""
+
+    def __call__(self, image: Pixels, index: int, /) -> Pixels: ...
+
+
+class FileDataset:
+    """Pictures decoded as they are needed.
+
+    ``dataset[i]`` is (uint8 pixels (h, w, c), target); a batch has inputs uint8 (n, h, w, c) and targets (n, ...), or
+    None without labels.
+
+    Args:
+        paths: one file for each sample.
+        targets: first axis the samples; or None.
+        transform: brings every picture to one shape. Each split has its own: augmenting one cannot touch another.
+    """
+
+    thread_safe = True
+    in_memory = False
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]], targets: Targets | None, transform: Transform) -> None:
+        self.paths = [os.fspath(path) for path in paths]
+        self.targets = targets
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Pixels, np.generic | None]:
+        target = None if self.targets is None else self.targets[index]
+        return self.transform(decode(self.paths[index]), index), target
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        batch = IndexBatch.of(indices)
+        images: Pixels | None = None
+        for place, index in enumerate(batch):
+            image = self.transform(decode(self.paths[index]), index)
+            if images is None:
+                images = np.empty((len(batch), *image.shape), np.uint8)
+            images[place] = image
+        assert images is not None
+        return Batch(torch.from_numpy(images), _gathered(self.targets, batch))
+
+
+class ArrayDataset:
+    """Pictures in memory, all of one size.
+
+    Args:
+        images: uint8, shape (n, h, w) or (n, h, w, c).
+        targets: first axis the samples; or None.
+        preprocess: the model's shape; pictures of another size or other channels are converted once, here.
+        augment: steps for training; none for evaluation.
+    """
+
+    thread_safe = True
+
+    def __init__(
+        self,
+        images: Pixels,
+        targets: Targets | None,
+        preprocess: Preprocess,
+        augment: Preset | Sequence[AugmentStep] = "none",
+    ) -> None:
+        self.images = _fitted(images, preprocess)
+        self.targets = targets
+        steps = steps_of(augment, preprocess.height, preprocess.width, small=True)
+        self._whole = vectorised(steps, preprocess.height, preprocess.width) if steps else None
+        self._single = AugmentPipeline(steps, preprocess) if steps and self._whole is None else None
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether fetching is so cheap that workers would only get in the way."""
+        return self._single is None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Pixels, np.generic | None]:
+        one = index if isinstance(index, SampleIndex) else SampleIndex(index)
+        batch = IndexBatch(np.array([int(one)]), seed=one.seed, epoch=one.epoch)
+        return self._pictures(batch)[0], None if self.targets is None else self.targets[int(one)]
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        batch = IndexBatch.of(indices)
+        return Batch(torch.from_numpy(self._pictures(batch)), _gathered(self.targets, batch))
+
+    def _pictures(self, batch: IndexBatch) -> Pixels:
+        images = self.images[batch.indices]
+        if self._whole is not None:
+            return self._whole(images, batch)
+        if self._single is not None:
+            for place, index in enumerate(batch):
+                images[place] = self._single(images[place], index)
+        return images
+
+
+def build_dataset(
+    index: ImageFiles | ImageArrays, preprocess: Preprocess, augment: Preset | Sequence[AugmentStep] = "none"
+) -> FileDataset | ArrayDataset:
+    """The dataset of one split: augmented (training) or not (evaluation)."""
+    if isinstance(index, ImageArrays):
+        return ArrayDataset(index.images, index.targets, preprocess, augment)
+    steps = steps_of(augment, preprocess.height, preprocess.width, small=False)
+    transform: Transform = AugmentPipeline(steps, preprocess) if steps else preprocess
+    return FileDataset(index.files, index.targets, transform)
+
+
+def _gathered(targets: Targets | None, batch: IndexBatch) -> torch.Tensor | None:
+    return None if targets is None else torch.from_numpy(targets[batch.indices])
+
+
+def _fitted(images: Pixels, preprocess: Preprocess) -> Pixels:
+    images = images if images.ndim == 4 else images[..., None]
+    if images.shape[1:] == preprocess.shape:
+        return images
+    if images.shape[1:3] == (preprocess.height, preprocess.width):
+        if preprocess.channels == 3:
+            return np.repeat(images, 3, axis=3)
+        return np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])[..., None]
+    return np.stack([preprocess(image) for image in images])

@@ -1,0 +1,81 @@
+"""Augmenting one picture with albumentations, by the sample's own draw."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.data.augment import Steps, build_transform, import_albumentations
+from toolkit.data.draws import Generators
+from toolkit.data.preprocess import Preprocess
+from toolkit.data.types import SampleIndex
+from toolkit.errors import ExitCode, VtkError
+
+__all__ = ["AugmentPipeline"]
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class AugmentPipeline:
+    """Steps applied to each decoded picture, ending in the model's shape.
+
+    A picture that the steps leave at another size is brought to the model's as in evaluation. The result depends on
+    the picture and on the sample's (seed, epoch, index) alone: each thread owns a pipeline, and its generators are put
+    to the sample's state before each picture. Picklable.
+
+    Args:
+        steps: as :func:`toolkit.data.augment.steps_of` gives them.
+        preprocess: the evaluation's geometry and channels.
+    """
+
+    def __init__(self, steps: Steps, preprocess: Preprocess) -> None:
+        self.steps = steps
+        self.preprocess = preprocess
+        self._own = threading.local()
+
+    def __call__(self, image: Pixels, index: int = 0) -> Pixels:
+        """RGB uint8 (h, w, 3), or grey (h, w, 1), to uint8 (height, width, channels) of the model's input."""
+        compose, generators = self._mine()
+        generators.reset(index if isinstance(index, SampleIndex) else SampleIndex(index))
+        if image.shape[2] == 1:  # many transforms know colour pictures only
+            image = np.repeat(image, 3, axis=2)
+        augmented = self._apply(compose, image)
+        if augmented.shape[:2] != (self.preprocess.height, self.preprocess.width):
+            augmented = self.preprocess.view(augmented)
+        return self.preprocess.in_channels(augmented)
+
+    def _apply(self, compose: Any, image: Pixels) -> Pixels:
+        try:
+            augmented: Pixels = compose(image=image)["image"]
+        except (ValueError, IndexError) as error:
+            names = ", ".join(step["name"] for step in self.steps)
+            raise VtkError(
+                f"the augmentation failed on a picture of {image.shape[1]} x {image.shape[0]} pixels: {error}",
+                hint=f"the steps are {names}",
+                code=ExitCode.RECIPE,
+            ) from error
+        if augmented.dtype != np.uint8:
+            raise VtkError(
+                f"the augmentation turns pixels into {augmented.dtype}; they must stay uint8",
+                hint="leave out steps like Normalize and ToFloat: normalisation follows on the device",
+                code=ExitCode.RECIPE,
+            )
+        return augmented if augmented.ndim == 3 else augmented[..., None]
+
+    def _mine(self) -> tuple[Any, Generators]:
+        mine: tuple[Any, Generators] | None = getattr(self._own, "pipeline", None)
+        if mine is None:
+            compose = import_albumentations().Compose([build_transform(step) for step in self.steps])
+            generators = Generators()
+            compose.set_random_state(generators.numpy, generators.python)
+            mine = self._own.pipeline = compose, generators
+        return mine
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"steps": self.steps, "preprocess": self.preprocess}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
