@@ -1,0 +1,92 @@
+"""The network that a recipe names, and which of its parameters train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import ExitCode, VtkError
+from vtk_classification.config import BackboneModel, ClassificationStage, CnnModel
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from toolkit import Data
+    from vtk_classification.config import ModelChoice
+
+
+def build_model(section: ModelChoice, data: Data) -> nn.Module:
+    """The network for the classes, channels and image size in ``data.meta``; scratch weights if they come later."""
+    if isinstance(section, CnnModel):
+        return _build_cnn(section, data.meta)
+    return _build_backbone(section, data.meta, restored=data.restored)
+
+
+def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
+    from vtk_classification.cnn import Cnn
+
+    return Cnn(
+        section.form(),
+        in_channels=meta["channels"],
+        image_size=meta["image_size"],
+        num_classes=len(meta["classes"]),
+    )
+
+
+def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: bool) -> nn.Module:
+    from toolkit.models.backbones import create
+
+    if meta["channels"] != 3:
+        raise VtkError(
+            "backbones take colour images, and the recipe asks for grey ones",
+            place="data.grey",
+            hint="set data.grey: false; grey pictures then come as three equal channels",
+            code=ExitCode.RECIPE,
+        )
+    built = create(
+        section.arch,
+        num_classes=len(meta["classes"]),
+        image_size=meta["image_size"],
+        pretrained=False if restored else section.wants_pretrained,
+        weights=Path(section.weights).expanduser() if section.weights and not restored else None,
+        dropout=section.dropout,
+        drop_path=section.drop_path,
+    )
+    # The run tells the user what a model's notes say.
+    built.model.notes = built.notes  # type: ignore[assignment]
+    return built.model
+
+
+def set_trainable(model: nn.Module, section: ModelChoice, stage: ClassificationStage | None) -> None:
+    """Let those parameters train that the stage says, or else the model section.
+
+    Raises:
+        VtkError: for a pattern that fits no parameter.
+    """
+    from toolkit.models.freeze import matching, train_all, train_head, train_only
+
+    chosen = stage.train if stage is not None and stage.train is not None else _usual(section)
+    if chosen == "all":
+        train_all(model)
+    elif chosen == "head":
+        train_head(model)
+    else:
+        place = f"stages[{stage.name}].train" if stage is not None and stage.name else "stages.train"
+        train_only(model, matching(model, chosen, place=place))
+
+
+def _usual(section: ModelChoice) -> str:
+    return "head" if isinstance(section, BackboneModel) and section.freeze == "backbone" else "all"
+
+
+def planned_download(section: ModelChoice) -> str | None:
+    """One line about weights that building the model would fetch, or None."""
+    if not isinstance(section, BackboneModel) or section.weights is not None or not section.wants_pretrained:
+        return None
+    from toolkit.models.backbones import published
+
+    found = published(section.arch)
+    if found is None or found.cached is not None:
+        return None
+    size = f", {found.megabytes:.0f} MB" if found.megabytes else ""
+    return f"pretrained weights {found.source}{size}"
