@@ -18,6 +18,7 @@ class ToyData(Section):
     """What is drawn."""
 
     count: int = Field(64, ge=1, description="Training samples.")
+    noise: float = Field(0.1, ge=0, description="Noise that each draw adds to a training sample.")
     poison_at: int | None = Field(None, description="Sample whose target is NaN.")
 
 
@@ -75,7 +76,7 @@ class ToyTask:
 
     @hookimpl
     def vtk_data(self, recipe: Any, run: Any) -> Data:
-        train = NoisyNumbers(recipe.data.count, 0.1, recipe.data.poison_at)
+        train = NoisyNumbers(recipe.data.count, recipe.data.noise, recipe.data.poison_at)
         return Data(train=train, val=NoisyNumbers(20, 0.0), meta={"features": 4})
 
     @hookimpl

@@ -46,7 +46,10 @@ def test_a_folder_that_was_there_before_is_never_removed(tmp_path: Path) -> None
 def test_another_run_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("task: x\n")
     write_status(tmp_path, "finished")
-    with pytest.raises(VtkError, match=r"already holds a run \(finished\)") as refused, open_directory("a", tmp_path, False):
+    with (
+        pytest.raises(VtkError, match=r"already holds a run \(finished\)") as refused,
+        open_directory("a", tmp_path, False),
+    ):
         pass
     assert refused.value.code == ExitCode.CANNOT_CREATE
     assert "--resume" in str(refused.value.hint)

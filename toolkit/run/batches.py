@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import count, islice
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -39,26 +40,29 @@ def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
     return batch if data.transform is None else data.transform(batch, key)
 
 
-def training_batches(run: Run) -> Iterator[Any]:
+def training_batches(run: Run) -> Generator[Any, None, None]:
     """What each optimizer step of the stage consumes, from the run's position on, without end."""
     position, accumulate = run.position, run.recipe.train.accumulate
-    for group in _groups(run, accumulate):
-        key = BatchKey(run.seed, position.epoch, position.step, True)
-        if accumulate == 1:
-            yield ready(group[0], run.data, run.device, key)
-        else:
-            yield MicroBatches(ready(batch, run.data, run.device, key) for batch in group)
+    counts_steps = run.stage.steps is not None
+    first_pass = position.epoch - position.stage_epoch + (0 if counts_steps else position.stage_epoch)
+    done = (position.stage_step if counts_steps else position.epoch_step) * accumulate
+    passes, start = divmod(done, len(run.loader))
+    with closing(run.loader.batches(first_pass + passes, start)) as source:
+        groups = (
+            source if accumulate == 1 else _groups(source, accumulate, None if counts_steps else len(run.loader), start)
+        )
+        for group in groups:
+            key = BatchKey(run.seed, position.epoch, position.step, True)
+            if isinstance(group, MicroBatches):
+                yield MicroBatches(ready(batch, run.data, run.device, key) for batch in group)
+            else:
+                yield ready(group, run.data, run.device, key)
 
 
-def _groups(run: Run, size: int) -> Iterator[list[Any]]:
-    """``size`` batches at a time; where an epoch is a pass, the last group of a pass is what is left of it."""
-    position = run.position
-    first_pass = position.epoch - position.stage_epoch
-    steps = position.stage_step if run.stage.steps is not None else position.epoch_step
-    done = 0 if run.stage.steps is not None else position.stage_epoch
-    skipped, start = divmod(steps * size, len(run.loader))
-    for number in count(first_pass + done + skipped):
-        batches = run.loader.batches(number, start)
-        start = 0
-        while group := list(islice(batches, size)):
-            yield group
+def _groups(source: Iterator[Any], size: int, per_pass: int | None, start: int) -> Iterator[MicroBatches]:
+    """``size`` batches at a time; where an epoch is a pass, its last group is what is left of it."""
+    place = start
+    while True:
+        take = size if per_pass is None else min(size, per_pass - place)
+        yield MicroBatches(islice(source, take))
+        place = 0 if place + take == per_pass else place + take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,8 @@ class Evaluator:
 
     def _forward(self, loader: Loader) -> Iterator[tuple[Any, Any, Any]]:
         key = BatchKey(self.seed, 0, 0, False)
-        with torch.inference_mode():
-            for number, raw in enumerate(loader.batches()):
+        with torch.inference_mode(), closing(loader.once()) as batches:
+            for number, raw in enumerate(batches):
                 self.each(number)
                 batch = ready(raw, self.data, self.device, key)
                 with self.precision.autocast():

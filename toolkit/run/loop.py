@@ -61,6 +61,7 @@ def train_stage(run: Run) -> None:
             train_epoch(run, batches)
             end_epoch(run)
     finally:
+        batches.close()
         run.loader.close()
         if run.val_loader is not None:
             run.val_loader.close()

@@ -53,8 +53,9 @@ def make_optimizer(section: Any, parameters: Sequence[nn.Parameter]) -> torch.op
         )
     if isinstance(section, LBFGS):
         search = None if section.line_search == "none" else section.line_search
+        # One iteration a step; torch would end a line search after its first evaluation without max_eval.
         return torch.optim.LBFGS(
-            parameters, lr=section.lr, max_iter=1, history_size=section.history, line_search_fn=search
+            parameters, lr=section.lr, max_iter=1, max_eval=30, history_size=section.history, line_search_fn=search
         )
     assert isinstance(section, Adam | AdamW)
     kind = torch.optim.Adam if isinstance(section, Adam) else torch.optim.AdamW

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.manager import build_manager, call_required
 from toolkit.run.defaults import core_defaults
 from toolkit.run.devices import pick_device
@@ -31,15 +30,14 @@ def prepare(
     directory: Path | None = None,
     snapshot: dict[str, Any] | None = None,
     interrupt: Interrupt | None = None,
-    catalogue: Catalogue | None = None,
 ) -> Run:
-    """Load the plugins, then build data, model, loss: everything short of training.
+    """Register the plugins, then build data, model, loss: everything short of training.
 
     Args:
         directory: the run's directory; None to write nothing (``vtk check``).
         snapshot: the checkpoint to go on from.
     """
-    run = new_run(resolved, console=console, directory=directory, catalogue=catalogue)
+    run = new_run(resolved, console=console, directory=directory)
     if interrupt is not None:
         run.interrupt = interrupt
     if snapshot is not None:
@@ -50,24 +48,15 @@ def prepare(
     return run
 
 
-def new_run(
-    resolved: ResolvedRecipe, *, console: Console, directory: Path | None = None, catalogue: Catalogue | None = None
-) -> Run:
+def new_run(resolved: ResolvedRecipe, *, console: Console, directory: Path | None = None) -> Run:
     """A run with its plugins, stages and device; no data and no model yet."""
     recipe = resolved.recipe
     stages = plan_stages(recipe)
     device = pick_device(recipe.train.device)
-    manager = run_manager(resolved, catalogue)
+    manager = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task)
     run = Run(resolved, manager.hook, device, stages, console, directory)
     run.local["manager"] = manager
     return run
-
-
-def run_manager(resolved: ResolvedRecipe, catalogue: Catalogue | None = None) -> Any:
-    """A fresh plugin manager with the one task and the extensions that the recipe names."""
-    catalogue = catalogue or Catalogue()
-    extensions = [catalogue.load("extension", name) for name in resolved.extensions]
-    return build_manager(core_defaults, extensions, catalogue.load("task", resolved.recipe.task))
 
 
 def build_data(run: Run) -> None:
@@ -80,13 +69,13 @@ def build_data(run: Run) -> None:
 
 def build_model(run: Run) -> None:
     """Ask the task for model and loss; choose precision, memory format and what is best."""
-    manager, recipe = run.local["manager"], run.recipe
+    recipe = run.recipe
     seed_everything(run.seed)
-    model: torch.nn.Module = call_required(manager, "vtk_model", recipe=recipe, data=run.data)
+    model: torch.nn.Module = call_required(run.local["manager"], "vtk_model", recipe=recipe, data=run.data)
     run.interrupt.check()
     run.precision = run.precision or plan_precision(recipe.train.precision, run.device)
     run.model = place_model(model, run.device, recipe.train.channels_last)
-    run.loss = call_required(manager, "vtk_loss", recipe=recipe, data=run.data)
+    run.loss = call_required(run.local["manager"], "vtk_loss", recipe=recipe, data=run.data)
     if isinstance(run.loss, torch.nn.Module):
         run.loss.to(run.device)
     if run.best is None:
