@@ -123,7 +123,7 @@ def _into_mapping(node: MapNode, done: Path, item: Assignment, schema: type[Base
     rest = item.path[len(done) :]
     key = str(rest[0])
     below = node.get(key)
-    if below is None and len(rest) > 1 and isinstance(rest[1], int):
+    if below is None and len(rest) > 1:
         below = _default_list(schema, (*done, key))
     over = _assign(below, (*done, key), item, schema)
     if len(rest) == 1 and _chooses(schema, item, done):

@@ -8,6 +8,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue, Kind, Loaded, Plugin, guarded, load
 from toolkit.hooks.lint import lint, required
 from toolkit.hooks.types import Option
+from toolkit.recipe.defaults import bad_defaults
 from toolkit.recipe.nodes import Mark, Node, ScalarNode
 from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted
 from toolkit.recipe.section import Section
@@ -74,6 +75,13 @@ def _schema(plugin: object, entry: Plugin) -> type[Section]:
         raise VtkError(
             f"vtk_config of the {entry.kind} {entry.name!r} ({entry.distribution} {entry.version}) returned {schema!r}",
             hint=f"it must return a subclass of toolkit.{base.__name__}",
+            code=ExitCode.UNAVAILABLE,
+        )
+    if faults := list(bad_defaults(schema)):
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        raise VtkError(
+            f"the schema of the {entry.kind} {entry.name!r} ({entry.distribution} {entry.version}) is faulty:\n{lines}",
+            hint="its author must mend this",
             code=ExitCode.UNAVAILABLE,
         )
     return schema

@@ -11,6 +11,4 @@ class Section(BaseModel):
     Give each field a description: ``vtk schema`` and the recipe documentation print it.
     """
 
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, validate_default=True, protected_namespaces=(), allow_inf_nan=False
-    )
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)

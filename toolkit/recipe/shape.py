@@ -59,6 +59,13 @@ class Shape:
         return tuple(Shape.of(member) for member in _members(self.annotation))
 
     @property
+    def parts(self) -> tuple[Shape, ...]:
+        """Everything that may stand here, or as an item in it, or in an item of an item."""
+        if _is_union(self.annotation):
+            return tuple(part for shape in self.alternatives for part in shape.parts)
+        return (self, *(part for item in _items(self.annotation) for part in item.parts))
+
+    @property
     def variants(self) -> Mapping[str, type[BaseModel]]:
         """The sections that the chooser's value selects among; empty where there is no chooser."""
         if self.chooser is None:
@@ -170,8 +177,15 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
+def _items(annotation: Any) -> tuple[Shape, ...]:
+    """The shapes of a collection's items."""
+    if not isinstance(get_origin(annotation), type):
+        return ()
+    return tuple(Shape.of(arg) for arg in get_args(annotation) if arg is not Ellipsis)
+
+
 def _inner(annotation: Any, part: str | int) -> Shape | None:
-    """The shape of a list's or mapping's items."""
+    """The shape of the item under a key or an index of a collection."""
     origin, args = get_origin(annotation), get_args(annotation)
     if not isinstance(origin, type):
         return None

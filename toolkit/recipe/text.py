@@ -35,6 +35,7 @@ _EXPLAINED = {
     "expected ',' or '}', but got '<stream end>'": "the bracket '{' is never closed",
     "expected <block end>, but found '<block mapping start>'": "this line is indented differently from its neighbours",
     "expected <block end>, but found '<block sequence start>'": "this list is indented differently from its neighbours",
+    "expected <block end>, but found ':'": "a key is missing before ':'",
     "expected <block end>, but found '-'": "a list item where a key was expected",
     "expected <block end>, but found '<scalar>'": "text where a key or the end of the value was expected",
 }
@@ -136,6 +137,8 @@ class _Builder:
         if self.text[where.index : where.index + 1] == "\t":
             return _fault(mark, "a tab where YAML allows only spaces; indent with spaces")
         problem = " ".join(str(error.problem or error.context).split())
+        if problem.endswith("that cannot start any token"):
+            return _fault(mark, f"text that begins with {self.text[where.index : where.index + 1]!r} must be in quotes")
         return _fault(mark, _EXPLAINED.get(problem, f"cannot be read as YAML: {problem}"))
 
     def _error(self, event: Any, message: str) -> VtkError:
@@ -181,7 +184,7 @@ class _Builder:
         return node
 
     def _scalar(self, event: Any) -> ScalarNode:
-        mark, text = self._mark(event), event.value
+        mark, text = self._mark(event), _with_pairs_joined(event.value)
         plain = event.style is None
         try:
             check_text(text)
@@ -210,7 +213,7 @@ class _Builder:
         if event.tag is not None or event.anchor is not None:
             raise self._error(event, "tags and anchors are not allowed on keys")
         self._count(event, 1, 1)
-        key: str = self._scalar_key(event)
+        key = self._scalar_key(event)
         if key in entries:
             first = entries[key].key
             also = f"; it is also on line {first.line}" if first.line is not None else ""
@@ -222,11 +225,19 @@ class _Builder:
             raise self._error(event, "merge keys ('<<') are not allowed; use 'extends' or write the keys out")
         if not event.value:
             raise self._error(event, "a key is missing before ':'")
+        key = _with_pairs_joined(event.value)
         try:
-            check_text(event.value)
+            check_text(key)
         except ValueError as error:
             raise self._error(event, str(error)) from None
-        return str(event.value)
+        return key
+
+
+def _with_pairs_joined(text: str) -> str:
+    """JSON, which YAML includes, escapes a character beyond U+FFFF as a pair of surrogates."""
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _measure(node: Node) -> tuple[int, int]:

@@ -187,6 +187,8 @@ def _cut(text: str) -> str:
 
 
 def _missing(fault: Fault, root: MapNode) -> str:
+    if isinstance(fault.path[-1], int):
+        return "this item is missing from the list"
     field = None if fault.section is None else fault.section.model_fields.get(str(fault.path[-1]))
     about = f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
     where = f"the section {dotted(fault.path[:-1])!r}" if len(fault.path) > 1 else "the recipe"
@@ -213,6 +215,9 @@ def _holds(shape: Shape, key: str) -> bool:
 
 def _unknown_variant(fault: Fault, root: MapNode) -> str:
     names = list(fault.shape.variants) if fault.shape is not None else []
+    chosen = fault.node.get(fault.shape.chooser or "name") if fault.shape and isinstance(fault.node, MapNode) else None
+    if isinstance(chosen, ListNode | MapNode):
+        return f"must be one of {', '.join(names)}, found {found(chosen)}"
     tag = str(fault.context.get("tag", ""))
     close = nearest(tag, names)
     meant = f"did you mean {close[0]!r}? " if close else ""
@@ -230,7 +235,8 @@ def _unnamed_variant(fault: Fault, root: MapNode) -> str:
 
 def _bound(phrase: str, key: str) -> Callable[[Fault, MapNode], str]:
     def write(fault: Fault, root: MapNode) -> str:
-        return f"must be {phrase} {fault.context[key]}, found {found(fault.node).removeprefix('the number ')}"
+        bound = str(fault.context[key]).removesuffix(".0")
+        return f"must be {phrase} {bound}, found {found(fault.node).removeprefix('the number ')}"
 
     return write
 
