@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
-from toolkit.cli.target import RecipeVerb, Target, given_flags, read_target
+from toolkit.cli.target import RecipeVerb, Target, given_flags, load_target, read_target
 
 if TYPE_CHECKING:
     from toolkit.recipe.resolved import ResolvedRecipe
@@ -81,17 +81,6 @@ def resume_directory(target: Target, out: Path | None) -> Path:
     directory = out or target.run_directory
     assert directory is not None
     return directory
-
-
-def load_target(
-    target: Target, *, sets: tuple[str, ...], flags: list[tuple[str, str]], demo: bool, device: str | None
-) -> ResolvedRecipe:
-    """The resolved recipe with everything from the command line applied."""
-    from toolkit.recipe.load import load_recipe
-
-    if device is not None:
-        sets = (*sets, f"train.device={device}")
-    return load_recipe(target.source, sets=sets, flags=[*target.flags, *flags], demo=demo)
 
 
 def _execute(resolved: ResolvedRecipe, out: Path | None, resume: bool, quiet: bool) -> Outcome:

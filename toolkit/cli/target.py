@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from toolkit.cli.verb import Verb
 from toolkit.errors import VtkError
 from toolkit.hooks.types import Option
+
+if TYPE_CHECKING:
+    from toolkit.recipe.resolved import ResolvedRecipe
 
 RUN_RECIPE = "recipe.yaml"
 FOLDER_RECIPE = "folder"
@@ -45,6 +48,17 @@ def read_target(text: str) -> Target:
     if "/" not in text and _is_shipped(text):
         return Target(text)
     return Target(FOLDER_RECIPE, ((FOLDER_FLAG, text),))
+
+
+def load_target(
+    target: Target, *, sets: tuple[str, ...], flags: list[tuple[str, str]], demo: bool, device: str | None
+) -> ResolvedRecipe:
+    """The resolved recipe with everything from the command line applied."""
+    from toolkit.recipe.load import load_recipe
+
+    if device is not None:
+        sets = (*sets, f"train.device={device}")
+    return load_recipe(target.source, sets=sets, flags=[*target.flags, *flags], demo=demo)
 
 
 def _is_shipped(name: str) -> bool:
