@@ -1,0 +1,169 @@
+"""The pictures of a recipe, read once, and what a stage makes of them at its size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from toolkit import VtkError
+from vtk_style import color
+from vtk_style.config import StyleRecipe, StyleSource
+from vtk_style.pyramid import fitted, resized
+from vtk_style.reading import Picture, read_mask, read_picture
+from vtk_style.taps import Field
+
+
+@dataclass
+class StylePicture:
+    """One style of the recipe.
+
+    Args:
+        source: what the recipe says.
+        picture: its pixels.
+        texture: which part of the style image counts, (H, W) at its size, or None for all.
+        region: which part of the content it goes to, (H, W) at the content's size, or None for all.
+    """
+
+    source: StyleSource
+    picture: Picture
+    texture: Tensor | None = None
+    region: Tensor | None = None
+
+
+@dataclass
+class StageStyle:
+    """A style at a stage's size: image (1, 3, h, w), masks (h, w) in [0, 1], or None where there is none."""
+
+    image: Tensor
+    texture: Tensor | None
+    weight: float
+    key: str
+
+
+@dataclass
+class Scene:
+    """All pictures of a recipe."""
+
+    recipe: StyleRecipe
+    content: Picture
+    styles: list[StylePicture]
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, recipe: StyleRecipe, reach: Field) -> Scene:
+        """Read and check every picture.
+
+        Raises:
+            VtkError: a picture is missing, unreadable, too small for the layers, or its mask is of another size.
+        """
+        background = recipe.data.background
+        content = read_picture(recipe.data.content, background)
+        styles = [cls._style(source, content, background) for source in recipe.data.styles]
+        notes = [f"{p.name}: {note}" for p in (content, *(s.picture for s in styles)) for note in p.notes]
+        scene = cls(recipe, content, styles, notes)
+        scene._check_sizes(reach)
+        return scene
+
+    @staticmethod
+    def _style(source: StyleSource, content: Picture, background: Sequence[float]) -> StylePicture:
+        picture = read_picture(source.image, background)
+        texture = read_mask(source.texture_mask, picture.size) if source.texture_mask else None
+        region = read_mask(source.region.mask, content.size) if source.region else None
+        return StylePicture(source, picture, texture, region)
+
+    def _check_sizes(self, reach: Field) -> None:
+        for size in self.recipe.sizes:
+            shape = fitted(self.content.size, size)
+            if min(shape) < reach.stride * 2:
+                raise VtkError(
+                    f"at {shape[1]}×{shape[0]} pixels the content is too small for the chosen layers",
+                    place=self.content.name,
+                    hint=f"The shorter side needs {reach.stride * 2} pixels: take a larger --size or fewer levels.",
+                )
+        for style in self.styles:
+            smallest = min(fitted(style.picture.size, self._style_side(min(self.recipe.sizes))))
+            if min(*style.picture.size, smallest) < reach.size:
+                height, width = style.picture.size
+                raise VtkError(
+                    f"{width}×{height} pixels, {smallest} on the shorter side at the first stage, are less than the "
+                    f"{reach.size} that the deepest layer sees",
+                    place=style.picture.name,
+                    hint="Use a larger style picture, a larger data.style_scale or --size, or shallower layers.",
+                )
+
+    def _style_side(self, size: int) -> int:
+        return max(1, round(size * self.recipe.data.style_scale))
+
+    def content_at(self, size: int) -> Tensor:
+        """The content, (1, 3, h, w), with its longer side ``size``."""
+        image = resized(self.content.tensor(), fitted(self.content.size, size))
+        return color.grey(image) if self.recipe.colors == "luminance" else image
+
+    def alpha_at(self, size: int) -> Tensor | None:
+        """The content's transparency (h, w), or None."""
+        if self.content.alpha is None:
+            return None
+        from vtk_style.reading import as_float
+
+        alpha = as_float(self.content.alpha)[None, None]
+        return resized(alpha, fitted(self.content.size, size))[0, 0].clamp(0, 1)
+
+    def styles_at(self, size: int) -> list[StageStyle]:
+        """The styles with their longer sides at the stage's size times the style scale, colours matched as asked."""
+        content = resized(self.content.tensor(), fitted(self.content.size, size))
+        found = []
+        for style in self.styles:
+            shape = fitted(style.picture.size, self._style_side(size))
+            image = resized(style.picture.tensor(), shape)
+            texture = None if style.texture is None else resized(style.texture[None, None], shape)[0, 0].clamp(0, 1)
+            key = "" if style.source.region is None else repr(style.source.region)
+            found.append(StageStyle(self._matched(image, content), texture, style.source.weight, key))
+        return found
+
+    def _matched(self, style: Tensor, content: Tensor) -> Tensor:
+        if self.recipe.colors == "luminance":
+            return color.match_luma(style, content)
+        if self.recipe.colors == "covariance":
+            return color.match_covariance(style, content)
+        return style
+
+    def region_at(self, key: str, size: int) -> Tensor | None:
+        """A region's mask (h, w) at a stage's size, feathered."""
+        style = next(s for s in self.styles if key == ("" if s.source.region is None else repr(s.source.region)))
+        if style.region is None or style.source.region is None:
+            return None
+        mask = 1 - style.region if style.source.region.invert else style.region
+        shape = fitted(self.content.size, size)
+        feather = style.source.region.feather * max(shape)
+        return feathered(resized(mask[None, None], shape)[0, 0].clamp(0, 1), feather)
+
+    def recoloured(self, image: Tensor) -> Tensor:
+        """A result (1, 3, h, w) with the content's colours, where the recipe keeps them in the output."""
+        if self.recipe.colors not in ("luminance", "ycbcr"):
+            return image
+        content = resized(self.content.tensor(), (image.shape[-2], image.shape[-1])).to(image.device)
+        return color.with_luma(content, color.luma(image))
+
+    @property
+    def region_keys(self) -> Sequence[str]:
+        """The distinct regions, in order of appearance; ``""`` is the whole picture."""
+        keys = ["" if s.source.region is None else repr(s.source.region) for s in self.styles]
+        return list(dict.fromkeys(keys))
+
+
+def feathered(mask: Tensor, sigma: float) -> Tensor:
+    """A mask (H, W) with its edge softened by a Gaussian of ``sigma`` pixels, replicated at the border."""
+    if sigma <= 0:
+        return mask
+    radius = max(1, round(3 * sigma))
+    offsets = torch.arange(-radius, radius + 1, dtype=mask.dtype)
+    kernel = torch.exp(-offsets.square() / (2 * sigma * sigma))
+    kernel = kernel / kernel.sum()
+    soft = F.pad(mask[None, None], (radius, radius, 0, 0), mode="replicate")
+    soft = F.conv2d(soft, kernel.view(1, 1, 1, -1))
+    soft = F.pad(soft, (0, 0, radius, radius), mode="replicate")
+    return F.conv2d(soft, kernel.view(1, 1, -1, 1))[0, 0].clamp(0, 1)
