@@ -28,14 +28,13 @@ def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
     from toolkit.data.datasets import FileDataset
     from toolkit.data.loaders import build_loader
     from toolkit.data.preprocess import Preprocess
-    from toolkit.run.devices import pick_device
 
     if not inputs:
         return []
     preprocess = Preprocess.from_json(bundle.meta["preprocess"])
     normalize = preprocess.normalize()
-    device = pick_device("auto")
-    model: Any = bundle.model(device).to(memory_format=torch.channels_last)
+    model: Any = bundle.network.to(memory_format=torch.channels_last)
+    device = next(model.parameters()).device
     files = FileDataset(inputs, None, preprocess)
     records: list[dict[str, Any]] = []
     with build_loader(files, batch_size=_BATCH) as loader, torch.inference_mode():

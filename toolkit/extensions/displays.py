@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from toolkit.extensions.progress import ProgressOptions, Watch
 
 
+EVALUATING = {"test", "final"}
+
+
 class Display(Protocol):
     """A context in which progress is shown."""
 
@@ -106,8 +109,10 @@ class PlainDisplay:
 
 
 def heading(watch: Watch) -> str:
-    """``epoch 3/10 train``; before the first stage, what is being done."""
+    """``epoch 3/10 train``; outside of training, what is being done."""
     run = watch.run
+    if run.phase in EVALUATING:
+        return "evaluating"
     if run.stage is None or run.stage.batches == 0:
         return "preparing"
     return f"{epoch_label(run)} {run.phase}"
@@ -116,7 +121,7 @@ def heading(watch: Watch) -> str:
 def position(watch: Watch) -> tuple[int, int]:
     """Done and all batches of what the run is busy with: validation, or the epoch's optimizer steps."""
     run = watch.run
-    if run.phase in {"val", "test"}:
+    if run.phase == "val" or run.phase in EVALUATING:
         return run.eval_done, run.eval_total
     if run.stage is None or run.stage.batches == 0:
         return 0, 0

@@ -53,7 +53,11 @@ def vtk_data(recipe: Recipe, run: Run) -> Data | None:
     """Datasets and what must be remembered of them. Called once per run, before the model is built. Required of a task.
 
     The core builds samplers, workers and loaders; the datasets stay map-style. Raise ``VtkError`` for missing or broken
-    data. ``run.directory`` exists, except under ``vtk check`` where it is None: write nothing then.
+    data. ``run.directory`` exists, except under ``vtk check`` where it is None: write and download nothing then. Data that
+    would be downloaded may be left out there: name them in ``plan["downloads"]`` and leave ``train`` None.
+
+    Under ``vtk eval`` on other data ``run.directory`` is None and ``run.trained_meta`` is the bundle's ``meta``: give
+    every labelled sample as ``test``, with the classes of that meta, matched by name.
     """
 
 

@@ -44,11 +44,13 @@ class Bundle:
         directory: where it lies.
         facts: everything in ``bundle.json``.
         catalogue: the plugins among which the bundle's task is looked for; None takes those installed.
+        device: where :attr:`network` lives: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     """
 
     directory: Path
     facts: dict[str, Any]
     catalogue: Catalogue | None = None
+    device: str = "auto"
 
     @classmethod
     def save(cls, directory: Path | str, *, model: nn.Module, recipe: ResolvedRecipe, data: Data) -> Bundle:
@@ -81,7 +83,7 @@ class Bundle:
         return cls(directory, facts)
 
     @classmethod
-    def load(cls, path: Path | str, *, catalogue: Catalogue | None = None) -> Bundle:
+    def load(cls, path: Path | str, *, catalogue: Catalogue | None = None, device: str = "auto") -> Bundle:
         """Open a bundle, or the bundle of a run directory, and check that both files are what was saved.
 
         Raises:
@@ -90,7 +92,7 @@ class Bundle:
         directory = _find(Path(path))
         facts = _read_facts(directory / FACTS)
         _check_weights(directory / WEIGHTS, facts["weights_sha256"])
-        return cls(directory, facts, catalogue)
+        return cls(directory, facts, catalogue, device)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -153,6 +155,13 @@ class Bundle:
 
         mark = Mark(str(self.directory / FACTS))
         return load_plugin(self.task, "task", "task", mark, self.catalogue or Catalogue())
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The model on the bundle's device, built once; what predicting many times uses."""
+        from toolkit.run.devices import pick_device
+
+        return self.model(pick_device(self.device))
 
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
         """The model with its weights, in evaluation mode, on a device.

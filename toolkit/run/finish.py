@@ -34,9 +34,9 @@ def finish(run: Run) -> Finished:
     return Finished(result, bundle, report)
 
 
-def evaluate_final(run: Run) -> Result:
-    """The metrics and outputs of the kept weights; empty where there is no split to evaluate."""
-    split = "test" if run.data.test is not None else "val"
+def evaluate_final(run: Run, split: str | None = None) -> Result:
+    """The metrics and outputs of the kept weights on ``split``; empty where there is none."""
+    split = split or ("test" if run.data.test is not None else "val")
     dataset = getattr(run.data, split)
     if dataset is None:
         return Result()

@@ -73,6 +73,7 @@ class Run:
         local: ``local[name]`` is whatever a plugin needs in this process only (writers, threads).
         history: one mapping of metrics for each completed epoch.
         demo: the recipe's demo overlay is in force.
+        trained_meta: under ``vtk eval``, the ``meta`` that the model was trained with; data must be aligned with it.
         resumed: the run goes on from a checkpoint.
         phase: ``setup``, ``train``, ``val``, ``test`` or ``done``; displays read it.
     """
@@ -107,6 +108,7 @@ class Run:
     eval_total: int = 0
     phase: str = "setup"
     resumed: bool = False
+    trained_meta: Mapping[str, Any] | None = None
     stop_reason: str | None = None
     checkpoint_wanted: bool = False
     interrupt: Interrupt = field(default_factory=Interrupt)

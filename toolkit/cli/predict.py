@@ -1,0 +1,149 @@
+"""``vtk predict``: what a finished run says of image files."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolkit.cli.failures import format_error
+from toolkit.cli.options import device_option, json_option
+from toolkit.cli.output import print_json, print_table
+from toolkit.cli.verb import Verb
+from toolkit.errors import ExitCode, VtkError
+
+if TYPE_CHECKING:
+    from toolkit.run.predict import Prediction
+
+EXAMPLES = """
+vtk predict runs/digits-20260101-120000 scan.png
+vtk predict runs/catsdogs-20260101-120000 photos/ --top 3
+vtk predict runs/catsdogs-20260101-120000 'photos/**/*.jpg' --csv > answers.csv
+"""
+TOP = "top"
+
+
+@click.command(cls=Verb, examples=EXAMPLES, short_help="Predict image files with a finished run.")
+@click.argument("run")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--top", type=click.IntRange(min=1), metavar="K", help="Show the K likeliest answers, where the task ranks them."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values on stdout.")
+@json_option
+@device_option
+def command(
+    run: str, files: tuple[str, ...], top: int | None, as_csv: bool, as_json: bool, device: str | None
+) -> ExitCode:
+    """Predict FILEs with a finished RUN (its directory, or a bundle).
+
+    A FILE is an image, a folder (all images in it), or a quoted pattern such as '*.jpg'. A bad file is reported on
+    stderr, the others are predicted all the same, and the exit code is 65 (66 if files were missing and nothing worse).
+    """
+    if as_csv and as_json:
+        raise click.UsageError("give either --csv or --json")
+    paths, missing = find_files(files)
+    answers = list(missing)
+    if paths:
+        from toolkit.models.bundle import Bundle
+        from toolkit.run.predict import predict_files
+
+        answers += predict_files(Bundle.load(run, device=device or "auto"), paths)
+    show(run, answers, top, as_csv=as_csv, as_json=as_json)
+    return exit_code(answers)
+
+
+def find_files(names: Sequence[str]) -> tuple[list[Path], list[Prediction]]:
+    """The files that the arguments mean, in order, and what is not there."""
+    from toolkit.run.predict import Prediction
+
+    found: list[Path] = []
+    missing: list[Prediction] = []
+    for name in names:
+        try:
+            found += _expand(name)
+        except VtkError as error:
+            missing.append(Prediction(Path(name), error=error))
+    return found, missing
+
+
+def _expand(name: str) -> Iterator[Path]:
+    from toolkit.data.sources.scan import is_picture_name, scan
+
+    path = Path(name)
+    if path.is_dir():
+        pictures, _ = scan(path)
+        if not pictures:
+            raise _missing(name, "there is no image in this folder")
+        return (path / picture for picture in pictures)
+    if path.exists() or not glob.has_magic(name):
+        if not path.exists():
+            raise _missing(name, "does not exist")
+        return iter([path])
+    matches = [Path(match) for match in sorted(glob.glob(name, recursive=True)) if is_picture_name(match)]
+    if not matches:
+        raise _missing(name, "no image matches this pattern")
+    return iter(matches)
+
+
+def _missing(name: str, message: str) -> VtkError:
+    return VtkError(message, place=name, code=ExitCode.NO_INPUT)
+
+
+def show(run: str, answers: Sequence[Prediction], top: int | None, *, as_csv: bool, as_json: bool) -> None:
+    """Results on stdout, errors on stderr."""
+    records = [limited(answer.record, top) for answer in answers if answer.record is not None]
+    errors = [answer.error for answer in answers if answer.error is not None]
+    for error in errors:
+        click.echo(format_error(error), err=True)
+    if as_json:
+        failed = [{"file": str(a.file), "error": a.error.message} for a in answers if a.error is not None]
+        print_json({"run": run, "predictions": records, "errors": failed})
+    elif records:
+        rows = [flat(record, ranked=top is not None) for record in records]
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        cells = [[row.get(column) for column in columns] for row in rows]
+        if as_csv:
+            click.echo(_csv(columns, cells), nl=False)
+        else:
+            print_table(columns, cells)
+
+
+def limited(record: dict[str, Any], top: int | None) -> dict[str, Any]:
+    """The record with at most ``top`` ranked answers."""
+    if top is None or not isinstance(record.get(TOP), list):
+        return record
+    return {**record, TOP: record[TOP][:top]}
+
+
+def flat(record: dict[str, Any], *, ranked: bool) -> dict[str, Any]:
+    """One row: the record's plain values; with ``ranked`` also each ranked answer's, numbered from 2 on."""
+    row = {key: value for key, value in record.items() if not isinstance(value, list | dict)}
+    answers = record.get(TOP) if ranked else None
+    for place, answer in enumerate(answers[1:] if isinstance(answers, list) else [], start=2):
+        row |= {f"{key}_{place}": value for key, value in answer.items()}
+    for key, value in record.items():
+        if key != TOP and isinstance(value, list):
+            row[key] = ", ".join(map(str, value))
+    return row
+
+
+def _csv(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(cells)
+    return text.getvalue()
+
+
+def exit_code(answers: Sequence[Prediction]) -> ExitCode:
+    """0 where every file has an answer, 66 where files were missing and nothing worse, else 65."""
+    codes = {answer.error.code for answer in answers if answer.error is not None}
+    if not codes:
+        return ExitCode.OK
+    return ExitCode.NO_INPUT if codes == {ExitCode.NO_INPUT} else ExitCode.DATA
