@@ -33,7 +33,8 @@ class Plugin:
         name: the public name, unique within its kind unless another distribution claims it too.
         kind: task or extension.
         value: the entry point's object, ``package.module:attribute``.
-        status: ``ok`` says only that nothing in the metadata speaks against it; it has not been imported.
+        status: ``ok`` says only that nothing in the metadata speaks against it; it has not been imported. ``broken``
+            metadata names no plugin that could be read, and stands here under the distribution's name.
         builtin: whether it comes with vision-toolkit itself.
     """
 
@@ -137,6 +138,9 @@ class Catalogue:
 
 def load(plugin: Plugin) -> Any:
     """Imports a plugin's object. Whatever goes wrong in it becomes a ``VtkError`` of at most five lines."""
+    if plugin.status == "broken":
+        hint = _remedy(plugin)
+        raise VtkError(f"the metadata of {plugin.distribution} cannot be read", hint=hint, code=ExitCode.UNAVAILABLE)
     module, _, attribute = plugin.value.partition(":")
     return guarded(plugin, "cannot be loaded", lambda: _resolve(module.strip(), attribute.split("[")[0].strip()))
 
@@ -205,17 +209,33 @@ def _installed() -> Iterator[Plugin]:
 
 
 def _plugins_of(distribution: metadata.Distribution) -> Iterator[Plugin]:
-    """One distribution's plugins. Unreadable metadata of one distribution must not hide the others."""
+    """One distribution's plugins. Metadata that cannot be read must not hide the plugins of others."""
+    kinds = _kinds(distribution)
+    if not kinds:
+        return
+    name, version, summary = (_about(distribution, key) for key in ("Name", "Version", "Summary"))
     try:
-        text = distribution.read_text("entry_points.txt") or ""
-        if not any(group in text for group in GROUPS):
-            return
         points = list(distribution.entry_points)
-        about = distribution.metadata
-        name, version, summary = (str(about[key] or "") for key in ("Name", "Version", "Summary"))
     except Exception:
+        yield Plugin(name, kinds[0], "", name, version, summary, status="broken")
         return
     for point in points:
         kind = GROUPS.get(point.group)
         if kind is not None:
             yield Plugin(point.name, kind, point.value, name, version, summary, builtin=name == CORE)
+
+
+def _kinds(distribution: metadata.Distribution) -> list[Kind]:
+    """The kinds of plugin that a distribution seems to have: most have none, and need no parsing."""
+    try:
+        text = distribution.read_text("entry_points.txt") or ""
+    except Exception:
+        return []
+    return [kind for group, kind in GROUPS.items() if group in text]
+
+
+def _about(distribution: metadata.Distribution, key: str) -> str:
+    try:
+        return distribution.metadata.get(key) or "?"  # type: ignore[attr-defined]
+    except Exception:
+        return "?"

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from importlib import metadata
+
+import pytest
+from plugin_site import Site
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.catalogue import DISABLE, Catalogue, Plugin
+
+BUILTIN_EXTENSIONS = ["checkpoints", "early_stopping", "metrics", "progress", "tensorboard"]
+
+
+def external(catalogue: Catalogue) -> list[Plugin]:
+    return [plugin for plugin in catalogue.plugins if not plugin.builtin]
+
+
+def refusal(catalogue: Catalogue, name: str) -> VtkError:
+    with pytest.raises(VtkError) as caught:
+        catalogue.load(name, "task")
+    assert caught.value.code == ExitCode.UNAVAILABLE
+    assert len(str(caught.value).splitlines()) <= 5
+    return caught.value
+
+
+class TestListing:
+    def test_built_ins_come_from_entry_points(self) -> None:
+        catalogue = Catalogue(disabled=())
+        points = metadata.distribution("vision-toolkit").entry_points
+        for kind, group in (("task", "vtk.tasks"), ("extension", "vtk.extensions")):
+            listed = {(p.name, p.value) for p in catalogue.plugins if p.builtin and p.kind == kind}
+            assert listed == {(point.name, point.value) for point in points if point.group == group}
+        assert set(BUILTIN_EXTENSIONS) <= set(catalogue.names("extension"))
+
+    def test_all_that_metadata_tells(self, site: Site) -> None:
+        site.install("some-plugin", version="2.1", tasks={"seg": "seg_task:plugin"})
+        assert external(Catalogue(disabled=())) == [
+            Plugin("seg", "task", "seg_task:plugin", "some-plugin", "2.1", "some-plugin for tests")
+        ]
+
+    def test_kinds_keep_their_names_apart(self, site: Site) -> None:
+        site.install("both", tasks={"x": "a:b"}, extensions={"x": "c:d"})
+        catalogue = Catalogue(disabled=())
+        assert catalogue.find("x", "task").value == "a:b"
+        assert catalogue.find("x", "extension").value == "c:d"
+        assert {p.status for p in external(catalogue)} == {"ok"}
+
+    def test_order_does_not_depend_on_the_file_system(self, site: Site) -> None:
+        for name in ("zebra", "alpha", "mid-dle"):
+            site.install(name, tasks={f"{name}-task": "m:p"}, extensions={"e": "m:e"})
+        plugins = Catalogue(disabled=()).plugins
+        assert [p.kind for p in plugins] == sorted((p.kind for p in plugins), reverse=True)
+        assert [(p.name, p.distribution) for p in plugins if not p.builtin] == [
+            ("alpha-task", "alpha"),
+            ("mid-dle-task", "mid-dle"),
+            ("zebra-task", "zebra"),
+            ("e", "alpha"),
+            ("e", "mid-dle"),
+            ("e", "zebra"),
+        ]
+
+    def test_a_second_copy_of_a_distribution_is_hidden_by_the_first(self, site: Site) -> None:
+        site.install("twice", version="1.0", tasks={"t": "m:p"})
+        site.install("Twice", version="2.0", tasks={"t": "m:p"})
+        assert len(external(Catalogue(disabled=()))) == 1
+
+    def test_unreadable_entry_points_are_listed_as_broken(self, site: Site) -> None:
+        site.install("mangled", entry_points="[vtk.tasks]\nno equals sign\n")
+        site.install("sound", tasks={"sound": "m:p"})
+        catalogue = Catalogue(disabled=())
+        assert [(p.name, p.status) for p in external(catalogue)] == [("mangled", "broken"), ("sound", "ok")]
+        assert "the metadata of mangled cannot be read" in str(refusal(catalogue, "mangled"))
+
+    @pytest.mark.parametrize("metadata_text", ["", None])
+    def test_metadata_without_a_name(self, site: Site, metadata_text: str | None) -> None:
+        site.install("nameless", tasks={"nameless": "m:p"})
+        about = site.folder / "nameless-1.0.dist-info" / "METADATA"
+        about.unlink() if metadata_text is None else about.write_text(metadata_text)
+        site.install("sound", tasks={"sound": "m:p"})
+        assert [(p.name, p.distribution) for p in external(Catalogue(disabled=()))] == [
+            ("nameless", "?"),
+            ("sound", "sound"),
+        ]
+
+    def test_nothing_is_imported(self, site: Site) -> None:
+        site.install("bomb", tasks={"bomb": "bomb_task:plugin"}, modules={"bomb_task": "raise SystemExit(9)"})
+        code = """
+        import json, sys
+        from toolkit.hooks.catalogue import Catalogue
+        names = [plugin.name for plugin in Catalogue().plugins]
+        heavy = {"torch", "numpy", "pluggy", "pydantic", "yaml", "bomb_task", "vtk_classification", "vtk_style"}
+        own = [name for name in sys.modules if name.startswith("toolkit.extensions")]
+        print(json.dumps([names, sorted(heavy & set(sys.modules)), own]))
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            env={"PYTHONPATH": str(site.folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        names, heavy, extensions = json.loads(done.stdout)
+        assert "bomb" in names
+        assert (heavy, extensions) == ([], [])
+
+
+class TestChoosing:
+    def test_unknown(self) -> None:
+        error = refusal(Catalogue([], disabled=()), "seg")
+        assert "no task is called 'seg'" in str(error)
+
+    def test_duplicates_are_listed_and_an_error_only_when_chosen(self, site: Site) -> None:
+        site.install(
+            "one", tasks={"seg": "seg_one:plugin", "other": "seg_one:plugin"}, modules={"seg_one": "plugin = 1"}
+        )
+        site.install("two", version="3.2", tasks={"seg": "seg_two:plugin"}, modules={"seg_two": "plugin = 2"})
+        catalogue = Catalogue(disabled=())
+        assert [p.status for p in external(catalogue)] == ["ok", "duplicate", "duplicate"]
+        assert catalogue.names("task").count("seg") == 1
+        assert catalogue.load("other", "task") == 1
+        text = str(refusal(catalogue, "seg"))
+        assert "one:seg (one 1.0" in text
+        assert "two:seg (two 3.2" in text
+        assert catalogue.load("two:seg", "task") == 2
+        assert "seg_one" in sys.modules
+
+    def test_a_built_in_cannot_be_shadowed_in_silence(self, site: Site) -> None:
+        site.install("shadow", extensions={"progress": "shadow_ext:plugin"}, modules={"shadow_ext": "plugin = 1"})
+        with pytest.raises(VtkError, match="claim the extension 'progress'"):
+            Catalogue(disabled=()).load("progress", "extension")
+
+    def test_loads_exactly_one(self, site: Site) -> None:
+        for name in ("one", "two"):
+            module = f"only_{name}"
+            site.install(name, tasks={name: f"{module}:plugin.inner"}, modules={module: "class plugin:\n    inner = 3"})
+        assert Catalogue(disabled=()).load("one", "task") == 3
+        assert "only_one" in sys.modules
+        assert "only_two" not in sys.modules
+
+
+class TestDisabling:
+    @pytest.mark.parametrize("disabled", ["seg", "some-plugin:seg", "*", " x , seg ", "*,y"])
+    def test_acts_before_import(self, site: Site, monkeypatch: pytest.MonkeyPatch, disabled: str) -> None:
+        monkeypatch.setenv(DISABLE, disabled)
+        site.install("some-plugin", tasks={"seg": "seg_off:plugin"}, modules={"seg_off": "raise SystemExit"})
+        catalogue = Catalogue()
+        assert [p.status for p in external(catalogue)] == ["disabled"]
+        assert "seg" not in catalogue.names("task")
+        assert not catalogue.has("seg", "task")
+        assert catalogue.knows("seg", "task")
+        assert DISABLE in str(refusal(catalogue, "seg"))
+        assert "seg_off" not in sys.modules
+
+    def test_star_leaves_the_built_ins(self) -> None:
+        assert {p.status for p in Catalogue(disabled=["*"]).plugins if p.builtin} == {"ok"}
+
+    def test_a_built_in_by_name(self) -> None:
+        catalogue = Catalogue(disabled=["tensorboard"])
+        assert not catalogue.has("tensorboard", "extension")
+        assert catalogue.has("progress", "extension")
+
+    def test_one_of_two_settles_a_duplicate(self, site: Site) -> None:
+        site.install("one", tasks={"seg": "settled_one:plugin"}, modules={"settled_one": "plugin = 1"})
+        site.install("two", tasks={"seg": "settled_two:plugin"}, modules={"settled_two": "plugin = 2"})
+        catalogue = Catalogue(disabled=["one:seg"])
+        assert catalogue.load("seg", "task") == 2
+        assert [p.status for p in external(catalogue)] == ["disabled", "ok"]
+
+
+class TestBroken:
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            ("import no_such_module_at_all", "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
+            ("raise SystemExit(2)", "SystemExit: 2"),
+            ("raise RuntimeError('line one\\nline two\\n' * 50)", "RuntimeError: line one line two"),
+            ("def broken(:", "SyntaxError"),
+            ("x = 1", "AttributeError"),
+            ("raise KeyError", "KeyError"),
+            ("raise RecursionError('deep')", "RecursionError: deep"),
+        ],
+    )
+    def test_is_told_in_five_lines(self, site: Site, source: str, words: str) -> None:
+        site.install("bad-dist", version="0.9", tasks={"bad": "bad_task:plugin"}, modules={"bad_task": source})
+        text = str(refusal(Catalogue(disabled=()), "bad"))
+        assert words in text
+        assert "bad-dist 0.9, entry point bad_task:plugin" in text
+        assert "pip install -U bad-dist" in text
+        assert f"{DISABLE}=bad-dist:bad" in text
+
+    def test_keeps_its_cause_for_a_traceback(self, site: Site) -> None:
+        site.install("bad", tasks={"bad": "cause_task:plugin"}, modules={"cause_task": "1 / 0"})
+        assert isinstance(refusal(Catalogue(disabled=()), "bad").__cause__, ZeroDivisionError)
+
+    def test_a_module_that_is_not_there(self, site: Site) -> None:
+        site.install("gone", tasks={"gone": "gone_task:plugin"})
+        assert "ModuleNotFoundError" in str(refusal(Catalogue(disabled=()), "gone"))
+
+    def test_an_interrupt_is_not_swallowed(self, site: Site) -> None:
+        site.install("slow", tasks={"slow": "slow_task:plugin"}, modules={"slow_task": "raise KeyboardInterrupt"})
+        with pytest.raises(KeyboardInterrupt):
+            Catalogue(disabled=()).load("slow", "task")
