@@ -11,11 +11,13 @@ from toolkit import Data, ExitCode, VtkError
 from toolkit.data.datasets import build_dataset
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.sources.index import joined
 from toolkit.data.splits import apply_manifest, manifest_of, read_manifest, split_found, stratified, write_manifest
 from vtk_classification.config import BackboneModel, ClassificationRecipe, MeanStd
 from vtk_classification.model import planned_download
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit import Run
@@ -26,9 +28,13 @@ _HALF = [0.5]
 
 def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
     """Datasets, class names, preprocessing. Training images are augmented, all others are not."""
-    if run.directory is None:
-        _require_here(recipe)
-    found = _cut(recipe, run.directory)
+    wanted = recipe.data.source.downloads() if run.directory is None else []
+    if wanted:
+        return _still_to_come(recipe, wanted)
+    if run.directory is None and run.trained_meta is not None:
+        found = _all_as_test(recipe, run.trained_meta["classes"])
+    else:
+        found = _cut(recipe, run.directory)
     preprocess = build_preprocess(recipe, in_memory=isinstance(found.train, ImageArrays))
     classes = list(found.train.classes)
     return Data(
@@ -120,18 +126,21 @@ def _limited(found: Found, limit: int, seed: int) -> Found:
     return Found(**parts)
 
 
-def _require_here(recipe: ClassificationRecipe) -> None:
-    """A check writes and fetches nothing, so data that are still to be fetched end it."""
-    wanted = recipe.data.source.downloads()
-    if not wanted:
-        return
+def _all_as_test(recipe: ClassificationRecipe, classes: Sequence[str]) -> Found:
+    """Every labelled image of the source, whatever split it comes in, under the class map of a trained model.
+
+    Raises:
+        VtkError: a class that the model does not know.
+    """
+    found = recipe.data.source.load()
+    everything = joined([part for part in (found.train, found.val, found.test) if part is not None], classes)
+    return Found(everything, test=everything)
+
+
+def _still_to_come(recipe: ClassificationRecipe, wanted: Sequence[str]) -> Data:
+    """A check writes and fetches nothing: it learns what a run would fetch first."""
     weights = planned_download(recipe.model)
-    raise VtkError(
-        f"a run would first download {'; '.join([*wanted, *([weights] if weights else [])])}",
-        place="data.source",
-        hint="the rest of the plan is known once the data are there: run it, or check it with --demo",
-        code=ExitCode.UNAVAILABLE,
-    )
+    return Data(plan={"downloads": [*wanted, *([weights] if weights else [])]})
 
 
 def fingerprint(found: Found) -> str:

@@ -63,7 +63,8 @@ class Plan:
     Attributes:
         values: each resolved value with its origin, by dotted key.
         samples: samples in each split.
-        data: what the task says of its data, e.g. classes with their counts, and what it would download.
+        data: what the task says of its data, e.g. classes with their counts, and what it would download. Where the data
+            themselves are still to be downloaded, nothing further is known.
         problem: why the data or the model cannot be had; what comes after it is unknown then.
     """
 
@@ -127,10 +128,12 @@ def _fill(plan: Plan, resolved: ResolvedRecipe, console: Console, directory: Pat
     run = new_run(resolved, console=console, directory=directory)
     plan.device = str(run.device)
     build_data(run)
+    plan.data = dict(run.data.plan)
+    if run.data.train is None:
+        return
     # No pretrained weights are fetched; their values say nothing about shapes, parameters and time.
     run.data.restored = True
     plan.samples = {split: len(data) for split in ("train", "val", "test") if (data := getattr(run.data, split))}
-    plan.data = dict(run.data.plan)
     build_model(run)
     assert run.precision is not None
     plan.precision, plan.precision_why = run.precision.name, run.precision.why

@@ -116,6 +116,24 @@ class Found:
         return cls(train, _align(val, train.classes, "val"), _align(test, train.classes, "test"))
 
 
+def joined(parts: Sequence[Index], classes: Sequence[str]) -> Index:
+    """The labelled samples of several parts as one, under a class map that is given; classes are matched by name.
+
+    Raises:
+        VtkError: a class that is not in the map.
+    """
+    aligned = [
+        part for part in (_align(p, tuple(classes), "given") for p in parts) if part and part.targets is not None
+    ]
+    targets = np.concatenate([part.targets for part in aligned])
+    arrays = [part for part in aligned if isinstance(part, ImageArrays)]
+    if arrays:
+        images = np.concatenate([part.images for part in arrays])
+        return ImageArrays(images, targets, tuple(classes))
+    files = [str(file) for part in aligned if isinstance(part, ImageFiles) for file in part.files]
+    return ImageFiles(Path(), tuple(files), targets, tuple(classes))
+
+
 class Source(Section):
     """The base of every source's section."""
 
