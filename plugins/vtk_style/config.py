@@ -188,10 +188,10 @@ class StyleRecipe(Recipe):
             return values
         try:
             pyramid = PyramidSection.model_validate(values.get("pyramid") or {})
+            output = OutputSection.model_validate(values.get("output") or {})
         except ValueError:
-            return values  # the field's own validation says what is wrong, and where
-        preview = (values.get("output") or {}).get("preview_every")
-        return {**values, "stages": pyramid_stages(pyramid, preview if isinstance(preview, int) else 25)}
+            return values  # the fields' own validation says what is wrong, and where
+        return {**values, "stages": pyramid_stages(pyramid, output.preview_every)}
 
     @model_validator(mode="after")
     def _one_source_of_sizes(self) -> Self:
