@@ -16,7 +16,6 @@ from pydantic import Field
 from toolkit.extensions.pace import Pace, clock
 from toolkit.hooks.markers import hookimpl
 from toolkit.recipe.section import Section
-from toolkit.run.run import metric_line
 
 if TYPE_CHECKING:
     from toolkit.extensions.displays import Display
@@ -92,7 +91,7 @@ class Progress:
             return
         now = time.monotonic()
         epoch = epoch_label(run, run.position.stage_epoch)
-        run.say(f"{epoch} · {metric_line(shown(metrics))} · {clock(now - watch.epoch_began)}")
+        run.say(f"{epoch} · {epoch_summary(run, metrics)} · {clock(now - watch.epoch_began)}")
         watch.epoch_began, watch.loss, watch.recent = now, None, []
 
     def _print_running_loss(self, watch: Watch, records: Sequence[Mapping[str, float]], every: int) -> None:
@@ -114,9 +113,20 @@ def epoch_label(run: Run, number: int | None = None) -> str:
     return f"{run.stage.name} {label}" if len(run.stages) > 1 else label
 
 
-def shown(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The metrics that fit into a line: training and validation side by side, without the gradient norm."""
-    return {name: value for name, value in metrics.items() if name != "train/grad_norm"}
+def epoch_summary(run: Run, metrics: Mapping[str, float]) -> str:
+    """``train loss 0.52 accuracy 0.81 · val loss 0.61 accuracy 0.78 (best)``.
+
+    Where there is validation, only the loss and the metric that chooses the best weights are shown; all of them are
+    in the logs.
+    """
+    wanted = {"loss", run.best.metric.rpartition("/")[2]} if run.best and run.val_loader is not None else set()
+    by_split: dict[str, list[str]] = {}
+    for key, value in metrics.items():
+        split, _, name = key.rpartition("/")
+        if split and name != "grad_norm" and (not wanted or name in wanted):
+            by_split.setdefault(split, []).append(f"{name} {value:.4g}")
+    line = " · ".join(f"{split} {' '.join(values)}" for split, values in by_split.items())
+    return f"{line} (best)" if run.best and run.best.epoch == run.epoch else line
 
 
 def rate(watch: Watch) -> str:
