@@ -178,6 +178,8 @@ def _cv2_decode(data: bytes, flags: int) -> Pixels:
 
 def _decode_other(data: bytes, container: Container, max_pixels: int) -> tuple[Pixels, Container]:
     """Decodes with Pillow; returns the container completed by what only Pillow knows."""
+    # Some libraries switch Pillow's strictness off for the whole process; half a picture must never pass.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     # The format's own class instead of Image.open, whose bomb check is a process-wide setting and warns.
     with _OPENERS[container.format](io.BytesIO(data)) as image:
         _check_size(image.size, max_pixels)
