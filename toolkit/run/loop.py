@@ -57,7 +57,7 @@ def train_stage(run: Run) -> None:
     """Epochs until the stage is over or somebody stops the run."""
     batches = training_batches(run)
     try:
-        while not run.stopping and run.position.stage_step < run.stage.total_steps:
+        while not run.stopping and not stage_is_over(run):
             train_epoch(run, batches)
             end_epoch(run)
     finally:
@@ -65,6 +65,11 @@ def train_stage(run: Run) -> None:
         run.loader.close()
         if run.val_loader is not None:
             run.val_loader.close()
+
+
+def stage_is_over(run: Run) -> bool:
+    """Every step is taken and every epoch closed; a run may have been interrupted between the two."""
+    return run.position.stage_step >= run.stage.total_steps and run.position.epoch_step == 0
 
 
 def leave_stage(run: Run) -> None:
