@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe import shipped
+from toolkit.recipe.load import load_recipe
+from toolkit.recipe.shipped import Source, find_shipped, shipped_recipes
+
+
+@pytest.fixture
+def two_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The core's folder and another package's, which both ship ``same``."""
+    for name in ("core", "other"):
+        (tmp_path / name / "schemas").mkdir(parents=True)
+        (tmp_path / name / "same.yaml").write_text(f"# From {name}.\ntask: sample\nseed: {len(name)}\n")
+    (tmp_path / "core" / "digits.yaml").write_text(
+        "# yaml-language-server: $schema=x.json\n#\n# Handwritten digits.\n# More.\ntask: sample\n"
+    )
+    (tmp_path / "core" / "bare.yaml").write_text("task: sample\n# late\n")
+    found = [Source("vision-toolkit", tmp_path / "core"), Source("other", tmp_path / "other")]
+    monkeypatch.setattr(shipped, "sources", lambda: iter(found))
+    return tmp_path
+
+
+def test_list_is_sorted_and_says_whose_each_is(two_sources: Path) -> None:
+    assert [(recipe.name, recipe.distribution) for recipe in shipped_recipes()] == [
+        ("bare", "vision-toolkit"),
+        ("digits", "vision-toolkit"),
+        ("same", "other"),
+        ("same", "vision-toolkit"),
+    ]
+
+
+def test_title_is_the_first_line_of_the_opening_comment(two_sources: Path) -> None:
+    assert find_shipped("digits").title == "Handwritten digits."
+    assert find_shipped("bare").title == ""
+
+
+def test_unknown_name_offers_the_nearest(two_sources: Path) -> None:
+    with pytest.raises(VtkError, match="did you mean digits") as caught:
+        find_shipped("digit")
+    assert caught.value.code == ExitCode.NO_INPUT
+    with pytest.raises(VtkError, match="bare, digits"):
+        find_shipped("zzz")
+
+
+def test_two_of_one_name_need_the_full_name(two_sources: Path) -> None:
+    with pytest.raises(VtkError, match="several recipes are called 'same'"):
+        find_shipped("same")
+    assert find_shipped("other:same").path == two_sources / "other" / "same.yaml"
+
+
+@pytest.mark.usefixtures("sample_site")
+class TestLoading:
+    def test_by_name(self, two_sources: Path, folder: Path) -> None:
+        resolved = load_recipe("other:same")
+        assert (resolved.recipe.name, resolved.recipe.seed) == ("same", 5)
+
+    def test_extending_by_name(self, two_sources: Path, write: Callable[[str, str], Path]) -> None:
+        write("a.yaml", "extends: other:same\n")
+        assert load_recipe("a.yaml").recipe.seed == 5
+
+    def test_a_file_beside_the_recipe_goes_before_a_shipped_one(
+        self, two_sources: Path, write: Callable[[str, str], Path]
+    ) -> None:
+        write("bare", "task: sample\nseed: 77\n")
+        write("a.yaml", "extends: bare\n")
+        assert load_recipe("a.yaml").recipe.seed == 77
+
+    def test_a_folder_of_the_same_name_does_not_hide_it(self, two_sources: Path, folder: Path) -> None:
+        (folder / "digits").mkdir()
+        assert load_recipe("digits").recipe.name == "digits"
+
+    def test_unknown_name(self, two_sources: Path, folder: Path) -> None:
+        with pytest.raises(VtkError, match="did you mean digits"):
+            load_recipe("digitz")
+
+
+def test_the_repositorys_own_recipes_are_found() -> None:
+    (source,) = shipped.sources()
+    assert source.folder.name in ("recipes", "shipped_recipes")
