@@ -156,9 +156,17 @@ def golden_files() -> dict[str, Golden]:
     return files
 
 
+_GOLDEN = golden_files()
+
+
 @pytest.fixture(scope="session")
 def golden() -> dict[str, Golden]:
-    return golden_files()
+    return _GOLDEN
+
+
+@pytest.fixture(params=sorted(_GOLDEN))
+def golden_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -17,21 +17,9 @@ from PIL import Image, ImageFile
 from toolkit.data.decode import ImageError, decode, decode_bytes
 from toolkit.errors import ExitCode
 
-GOLDEN = (
-    "rgb.png grey.png palette.png palette_transparent.png rgba.png la.png bilevel.png keyed.png grey_16.png rgb_16.png "
-    "rgba_16.png grey_16_keyed.png animated.png rgb.jpg progressive.jpg grey.jpg cmyk.jpg rgb.gif animated.gif "
-    "transparent.gif rgb.webp rgba.webp animated.webp rgb.bmp rgb.tif lzw.tif pages.tif cmyk.tif grey_16.tif rgb_16.tif "
-    "float.tif rgb.ppm grey_16.pgm rgb.avif rgb.jp2"
-).split() + [f"exif_{o}.{suffix}" for o in range(1, 9) for suffix in ("jpg", "png", "webp", "tif")]
 
-
-def test_the_golden_set_is_complete(golden: dict[str, Any]) -> None:
-    assert sorted(golden) == sorted(GOLDEN)
-
-
-@pytest.mark.parametrize("name", GOLDEN)
-def test_golden_pixels(name: str, golden: dict[str, Any], tmp_path: Path) -> None:
-    file = golden[name]
+def test_golden_pixels(golden_name: str, golden: dict[str, Any], tmp_path: Path) -> None:
+    name, file = golden_name, golden[golden_name]
     (tmp_path / name).write_bytes(file.data)
     pixels = decode(tmp_path / name)
     assert pixels.dtype == np.uint8
@@ -54,22 +42,21 @@ def test_content_decides_not_the_name(golden: dict[str, Any], tmp_path: Path) ->
     assert np.array_equal(decode(tmp_path / "really_a_png.jpg"), golden["rgb.png"].pixels)
 
 
-@pytest.mark.parametrize("name", [n for n in GOLDEN if not n.startswith("exif")])
 @pytest.mark.parametrize("lenient", [False, True])
 def test_a_truncated_file_never_gives_part_of_a_picture(
-    name: str, lenient: bool, golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    golden_name: str, lenient: bool, golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where someone told Pillow to let truncated files pass."""
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
-    data = golden[name].data
-    whole = decode_bytes(data, name)
+    data = golden[golden_name].data
+    whole = decode_bytes(data, golden_name)
     refused = 0
-    for kept in range(0, len(data), max(1, len(data) // 60)):
+    for kept in range(0, len(data), max(1, len(data) // 40)):
         try:
-            assert np.array_equal(decode_bytes(data[:kept], name), whole)
+            assert np.array_equal(decode_bytes(data[:kept], golden_name), whole)
         except ImageError:
             refused += 1
-    assert refused > 20
+    assert refused > 15
 
 
 def test_a_truncated_jpeg_says_so(golden: dict[str, Any]) -> None:
@@ -125,12 +112,11 @@ def test_the_pixel_cap(name: str, golden: dict[str, Any]) -> None:
         decode_bytes(golden[name].data, name, max_pixels=pixels - 1)
 
 
-def test_pillows_own_limit_plays_no_part(golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a setting of the whole process, and warns at half its value. (Its TIFF reader insists.)"""
-    for limit in (400, 10):
-        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        for name in ("rgb.gif", "rgb.webp", "rgb.bmp", "rgba.png", "cmyk.jpg"):
-            assert decode_bytes(golden[name].data, name).shape == golden[name].pixels.shape
+@pytest.mark.parametrize("name", ["rgb.gif", "rgb.webp", "rgb.bmp", "rgba.png", "cmyk.jpg", "rgb.avif", "rgb.jp2"])
+def test_pillows_own_limit_plays_no_part(name: str, golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a setting of the whole process. (Pillow's TIFF reader insists on it.)"""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
+    assert decode_bytes(golden[name].data, name).shape == golden[name].pixels.shape
 
 
 @pytest.mark.parametrize(
@@ -184,7 +170,7 @@ def test_errors_survive_a_journey_between_processes() -> None:
 @given(data=st.data())
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_damage_gives_pixels_or_the_one_error(data: st.DataObject, golden: dict[str, Any]) -> None:
-    name = data.draw(st.sampled_from(GOLDEN))
+    name = data.draw(st.sampled_from(sorted(golden)))
     content = bytearray(golden[name].data)
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(content) - 1))
@@ -195,12 +181,13 @@ def test_damage_gives_pixels_or_the_one_error(data: st.DataObject, golden: dict[
     try:
         pixels = decode_bytes(bytes(content), name, max_pixels=1 << 22)
     except ImageError as error:
-        assert error.place == name
-        assert "\n" not in error.reason
+        refusal: ImageError | None = error
     else:
+        refusal = None
         assert pixels.dtype == np.uint8
         assert pixels.ndim == 3
         assert pixels.shape[2] == 3
+    assert refusal is None or (refusal.place == name and "\n" not in refusal.reason)
 
 
 @settings(max_examples=100, deadline=None)
