@@ -51,6 +51,8 @@ def training_batches(run: Run) -> Generator[Any, None, None]:
         groups = (
             source if accumulate == 1 else _groups(source, accumulate, None if counts_steps else len(run.loader), start)
         )
+        if run.data.transform is None and run.device.type == "cpu":
+            yield from groups
         for group in groups:
             key = BatchKey(run.seed, position.epoch, position.step, True)
             if isinstance(group, MicroBatches):

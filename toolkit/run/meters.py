@@ -47,8 +47,7 @@ class LossMeter:
         pending, self._pending = self._pending, []
         if not pending:
             return []
-        flat = [v.reshape(()).float() for *_, values in pending for v in values]
-        numbers = iter(torch.stack(flat).tolist())
+        numbers = iter(_read([v for *_, values in pending for v in values]))
         records = []
         for step, lr, weight, names, values in pending:
             record = dict(zip(names, [next(numbers) for _ in values], strict=True))
@@ -146,6 +145,13 @@ class OutputBuffer:
         self.metrics.load_state_dict(state["metrics"])
         for metric in self.metrics.values(copy_state=False):
             metric._update_count = max(metric._update_count, 1)
+
+
+def _read(values: list[Tensor]) -> list[float]:
+    """The scalars as numbers, with one wait for the device."""
+    if all(v.device.type == "cpu" for v in values):
+        return [v.item() for v in values]
+    return [float(x) for x in torch.stack([v.reshape(()).float() for v in values]).tolist()]
 
 
 def _detached(value: Any) -> Any:

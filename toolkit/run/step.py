@@ -13,6 +13,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.run.meters import batch_length
 
 if TYPE_CHECKING:
+    from toolkit.run.meters import OutputBuffer
     from toolkit.run.run import Run
 
 LossValue = Tensor | Mapping[str, Tensor]
@@ -35,48 +36,95 @@ class NonFiniteLoss(VtkError):
 
 def core_step(run: Run, batch: Any) -> LossValue:
     """Zero, forward, loss, backward, clip, step."""
-    micro = batch if isinstance(batch, MicroBatches) else (batch,)
-    seen: list[tuple[Any, Any]] = []
-    last: list[LossValue] = []
+    step = _Accumulated(run, batch) if isinstance(batch, MicroBatches) else _Single(run, batch)
+    if run.scaler is None:
+        run.optimizer.step(step.closure)  # type: ignore[arg-type]
+    else:
+        _scaled_step(run, step.closure)
+    if run.outputs is not None:
+        step.keep_outputs(run.outputs)
+    return step.loss()
 
-    def closure() -> Tensor:
-        seen.clear()
-        last.clear()
-        run.optimizer.zero_grad(set_to_none=True)
-        total = _accumulate(run, micro, seen, last)
+
+class _Single:
+    """One batch, one step. The closure may be called repeatedly; the last call counts."""
+
+    __slots__ = ("batch", "output", "run", "value")
+
+    def __init__(self, run: Run, batch: Any) -> None:
+        self.run, self.batch = run, batch
+        self.output: Any = None
+        self.value: Any = None
+
+    def closure(self) -> Tensor:
+        """Forward and backward; returns the loss."""
+        run = self.run
+        run.optimizer.zero_grad()
+        self.output, self.value, loss = _forward(run, self.batch)
+        (loss if run.scaler is None else run.scaler.scale(loss)).backward()
+        _check_finite(run, loss)
+        if run.scaler is None:
+            _clip(run)
+        return loss
+
+    def loss(self) -> LossValue:
+        """The loss or its named terms."""
+        return self.value  # type: ignore[no-any-return]
+
+    def keep_outputs(self, buffer: OutputBuffer) -> None:
+        """Hand the outputs to the training metrics."""
+        buffer.add(self.output, targets_of(self.batch))
+
+
+class _Accumulated:
+    """Several batches, one step, as if they were one batch."""
+
+    def __init__(self, run: Run, batches: MicroBatches) -> None:
+        self.run, self.batches = run, batches
+        lengths = [batch_length(batch) for batch in batches]
+        self.shares = [length / sum(lengths) for length in lengths]
+        self.outputs: list[Any] = []
+        self.values: list[LossValue] = []
+
+    def closure(self) -> Tensor:
+        """Forward and backward for each batch; returns the mean loss over all samples."""
+        run = self.run
+        self.outputs, self.values, losses = [], [], []
+        run.optimizer.zero_grad()
+        for batch, share in zip(self.batches, self.shares, strict=True):
+            output, value, loss = _forward(run, batch)
+            weighted = loss * share
+            (weighted if run.scaler is None else run.scaler.scale(weighted)).backward()
+            losses.append(weighted.detach())
+            self.outputs.append(output)
+            self.values.append(value)
+        total = torch.stack(losses).sum()
         _check_finite(run, total)
         if run.scaler is None:
             _clip(run)
         return total
 
-    with torch.enable_grad():
-        if run.scaler is None:
-            run.optimizer.step(closure)  # type: ignore[arg-type]
-        else:
-            _scaled_step(run, closure)
-    if run.outputs is not None:
-        for output, part in seen:
-            run.outputs.add(output, targets_of(part))
-    return last[0] if len(last) == 1 else _mean_terms(last, micro)
+    def loss(self) -> LossValue:
+        """The mean loss, or the mean of each named term."""
+        return _mean_terms(self.values, self.shares)
+
+    def keep_outputs(self, buffer: OutputBuffer) -> None:
+        """Hand the outputs to the training metrics."""
+        for output, batch in zip(self.outputs, self.batches, strict=True):
+            buffer.add(output, targets_of(batch))
 
 
-def _accumulate(run: Run, micro: Any, seen: list[tuple[Any, Any]], last: list[LossValue]) -> Tensor:
-    """Forward and backward over each part, weighted as if they were one batch; the total loss."""
-    assert run.precision is not None
-    lengths = [batch_length(part) for part in micro] if len(micro) > 1 else [1]
-    total: Tensor | None = None
-    for part, length in zip(micro, lengths, strict=True):
-        with run.precision.autocast():
-            output = run.model(inputs_of(part))
-            value = run.loss(output, part)
-        scalar = total_loss(value)
-        weighted = scalar if len(micro) == 1 else scalar * (length / sum(lengths))
-        (run.scaler.scale(weighted) if run.scaler is not None else weighted).backward()
-        total = weighted.detach() if total is None else total + weighted.detach()
-        last.append(value)
-        seen.append((output, part))
-    assert total is not None
-    return total
+def _forward(run: Run, batch: Any) -> tuple[Any, LossValue, Tensor]:
+    """The model's output, the loss as the task gave it, and its sum."""
+    precision = run.precision
+    if precision is None or precision.name == "fp32":
+        output = run.model(inputs_of(batch))
+        value = run.loss(output, batch)
+    else:
+        with precision.autocast():
+            output = run.model(inputs_of(batch))
+            value = run.loss(output, batch)
+    return output, value, value if isinstance(value, Tensor) else total_loss(value)
 
 
 def _check_finite(run: Run, loss: Tensor) -> None:
@@ -127,14 +175,12 @@ def total_loss(value: LossValue) -> Tensor:
     return torch.stack([v.reshape(()) for v in value.values()]).sum()
 
 
-def _mean_terms(values: list[LossValue], micro: Any) -> LossValue:
-    """The parts' losses as one, each weighted by its samples."""
-    weights = [batch_length(part) for part in micro]
-    shares = torch.tensor(weights, dtype=torch.float64) / sum(weights)
+def _mean_terms(values: list[LossValue], shares: list[float]) -> LossValue:
+    """The batches' losses as one, each weighted by its share of the samples."""
 
     def mean(parts: list[Tensor]) -> Tensor:
         stacked = torch.stack([part.detach().reshape(()) for part in parts])
-        return (stacked * shares.to(stacked)).sum()
+        return (stacked * torch.tensor(shares).to(stacked)).sum()
 
     first = values[0]
     if isinstance(first, Tensor):
