@@ -84,9 +84,9 @@ class TorchvisionSet(Source):
     def _try_open(self, root: Path, *, train: bool, download: bool) -> Any:
         try:
             return self._class()(str(root), train=train, download=download)
-        except RuntimeError:
-            return None  # torchvision: files missing, or other than their checksums say
         except Exception as error:
+            if isinstance(error, RuntimeError) and "not found" in str(error):
+                return None  # torchvision's word for files that are missing or other than their checksums say
             raise VtkError(
                 f"the files of {_KNOWN[self.name].title} are damaged: {error or type(error).__name__}",
                 place=str(root / _KNOWN[self.name].folder),
@@ -110,4 +110,5 @@ class TorchvisionSet(Source):
 
 def _arrays(dataset: Any, name: str, part: str) -> ImageArrays:
     classes = tuple("0123456789") if name == "mnist" else tuple(dataset.classes)
-    return ImageArrays(np.asarray(dataset.data, dtype=np.uint8), np.asarray(dataset.targets, dtype=np.int64), classes)
+    images = np.asarray(dataset.data, dtype=np.uint8)
+    return ImageArrays(images, np.asarray(dataset.targets, dtype=np.int64), classes, part)

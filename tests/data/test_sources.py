@@ -1,0 +1,378 @@
+"""Sources: what they find, what they pass over, and what they say when the data are not as they should be."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import pickle
+import shutil
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from toolkit.data.sources import Found, ImageArrays, ImageFiles, SourceChoice
+from toolkit.data.sources.csv_file import Row, read_rows, require_files
+from toolkit.data.sources.index import class_map
+from toolkit.errors import ExitCode, VtkError
+
+ADAPTER: TypeAdapter[Any] = TypeAdapter(SourceChoice)
+
+
+def load(**section: Any) -> Found:
+    found: Found = ADAPTER.validate_python(section).load()
+    return found
+
+
+def touch(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def labels(index: ImageFiles | ImageArrays | None) -> dict[str, str]:
+    assert index is not None
+    assert index.targets is not None
+    return {key: index.classes[t] for key, t in zip(index.keys, index.targets, strict=True)}
+
+
+class TestFolder:
+    def test_a_class_is_a_visible_sub_folder(self, tmp_path: Path) -> None:
+        touch(tmp_path, "cat/1.jpg", "cat/deep/er/2.PNG", "dog/3.webp")
+        touch(tmp_path, ".ipynb_checkpoints/4.jpg", "__MACOSX/5.jpg", "cat/._6.jpg", "dog/.hidden/7.jpg", ".DS_Store")
+        touch(tmp_path, "cat/notes.txt", "loose.jpg", "README.md")
+        found = load(name="folder", root=str(tmp_path))
+        assert labels(found.train) == {"cat/1.jpg": "cat", "cat/deep/er/2.PNG": "cat", "dog/3.webp": "dog"}
+        assert found.val is None
+        assert found.test is None
+        assert isinstance(found.train, ImageFiles)
+        assert found.train.files[0] == tmp_path / "cat/1.jpg"
+        assert dict(found.train.ignored) == {
+            "cat/notes.txt": "not a picture",
+            "loose.jpg": "in no class folder",
+            "README.md": "not a picture",
+        }
+
+    def test_numbers_sort_as_numbers(self, tmp_path: Path) -> None:
+        touch(tmp_path, "10/a.jpg", "9/a.jpg", "1/a.jpg")
+        assert load(name="folder", root=str(tmp_path)).train.classes == ("1", "9", "10")
+
+    def test_split_folders_are_honoured_and_aligned_by_name(self, tmp_path: Path) -> None:
+        touch(tmp_path, "train/ant/1.jpg", "train/bee/2.jpg", "train/cow/3.jpg")
+        touch(tmp_path, "Validation/cow/4.jpg", "Validation/bee/5.jpg", "test/ant/6.jpg")
+        found = load(name="folder", root=str(tmp_path))
+        assert labels(found.train) == {"train/ant/1.jpg": "ant", "train/bee/2.jpg": "bee", "train/cow/3.jpg": "cow"}
+        assert labels(found.val) == {"Validation/bee/5.jpg": "bee", "Validation/cow/4.jpg": "cow"}
+        assert labels(found.test) == {"test/ant/6.jpg": "ant"}
+        assert found.val is not None
+        assert found.val.classes == found.train.classes == ("ant", "bee", "cow")
+
+    def test_classes_may_be_called_like_splits(self, tmp_path: Path) -> None:
+        touch(tmp_path, "train/1.jpg", "plane/2.jpg")
+        assert load(name="folder", root=str(tmp_path)).train.classes == ("plane", "train")
+
+    def test_a_class_that_training_does_not_know_is_named(self, tmp_path: Path) -> None:
+        touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "val/cat/3.jpg", "val/bird/4.jpg")
+        with pytest.raises(VtkError, match="val split has classes that the training split has not: 'bird'"):
+            load(name="folder", root=str(tmp_path))
+
+    @pytest.mark.parametrize(
+        ("files", "message"),
+        [
+            ([], "holds no class folders"),
+            (["a.jpg", "b.jpg"], "2 pictures lie in it, but no class folders"),
+            (["cat/1.jpg"], "only one class, 'cat'"),
+            (["cat/1.jpg", "dog/2.txt", "dog/3.csv"], r"class folder 'dog'; these files are not pictures: 'dog/2.txt'"),
+            (["cat/1.jpg", "dog/2.jpg", "empty/.keep"], "no pictures in the class folder 'empty'"),
+        ],
+    )
+    def test_folders_that_are_no_data_set(self, files: list[str], message: str, tmp_path: Path) -> None:
+        touch(tmp_path, *files)
+        with pytest.raises(VtkError, match=message) as caught:
+            load(name="folder", root=str(tmp_path))
+        assert caught.value.place is not None
+        assert str(tmp_path) in caught.value.place
+        assert caught.value.code == ExitCode.DATA
+
+    def test_a_missing_folder_says_how_to_get_it(self, tmp_path: Path) -> None:
+        with pytest.raises(VtkError, match="no such folder") as caught:
+            load(name="folder", root=str(tmp_path / "no"), obtain="Download it from example.org.")
+        assert caught.value.code == ExitCode.NO_INPUT
+        assert caught.value.hint == "Download it from example.org."
+        touch(tmp_path, "file")
+        with pytest.raises(VtkError, match="a file, not a folder"):
+            load(name="folder", root=str(tmp_path / "file"))
+
+    def test_a_folder_that_links_to_itself_ends(self, tmp_path: Path) -> None:
+        touch(tmp_path, "cat/1.jpg", "dog/2.jpg")
+        os.symlink(tmp_path / "cat", tmp_path / "cat" / "again")
+        assert len(load(name="folder", root=str(tmp_path)).train) == 2
+
+
+class TestPattern:
+    KAGGLE = r"(?P<label>cat|dog)\.\d+\.jpg"
+
+    def test_kaggles_names(self, pets: Path) -> None:
+        found = load(name="pattern", root=str(pets), pattern=self.KAGGLE)
+        assert found.train.classes == ("cat", "dog")
+        assert labels(found.train)["dog.3.jpg"] == "dog"
+        assert len(found.train) == 12
+
+    def test_names_that_do_not_match(self, tmp_path: Path) -> None:
+        touch(tmp_path, "cat.0.jpg", "dog.0.jpg", "cat.1.jpg.jpg", "notes.txt")
+        with pytest.raises(VtkError, match=r"1 of 3 file names do not match .*'cat.1.jpg.jpg'"):
+            load(name="pattern", root=str(tmp_path), pattern=self.KAGGLE)
+        found = load(name="pattern", root=str(tmp_path), pattern=self.KAGGLE, unmatched="ignore")
+        assert isinstance(found.train, ImageFiles)
+        assert dict(found.train.ignored) == {"cat.1.jpg.jpg": "its name does not match", "notes.txt": "not a picture"}
+
+    def test_nothing_matches(self, tmp_path: Path) -> None:
+        touch(tmp_path, "1.jpg")
+        with pytest.raises(VtkError, match="1 of 1"):
+            load(name="pattern", root=str(tmp_path), pattern=self.KAGGLE, unmatched="ignore")
+
+    def test_no_pictures(self, tmp_path: Path) -> None:
+        touch(tmp_path, "a.txt")
+        with pytest.raises(VtkError, match=r"no pictures in this folder; these files are not pictures: 'a.txt'"):
+            load(name="pattern", root=str(tmp_path), pattern=self.KAGGLE)
+
+    @pytest.mark.parametrize(("pattern", "message"), [("(cat|dog)", "no group named label"), ("(", "not a regular")])
+    def test_patterns_that_cannot_work(self, pattern: str, message: str) -> None:
+        with pytest.raises(ValidationError, match=message):
+            ADAPTER.validate_python({"name": "pattern", "root": ".", "pattern": pattern})
+
+
+class TestCsv:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "path,label\nx/1.jpg,cat\nx/2.jpg,dog\n",
+            "\ufeffpath,label\r\nx/1.jpg,cat\r\n\r\nx/2.jpg,dog\r\n\r\n",
+            "id;label;path\n7;cat;x/1.jpg\n8;dog;x/2.jpg",
+            'label\tpath\n"cat"\t"x/1.jpg"\ndog\tx/2.jpg\n',
+            "\n\npath | label \n x/1.jpg | cat \n x/2.jpg | dog \n",
+        ],
+        ids=["plain", "bom-crlf-blank", "semicolon", "tab-quoted", "pipe-spaces"],
+    )
+    def test_dialects(self, text: str, tmp_path: Path) -> None:
+        touch(tmp_path, "x/1.jpg", "x/2.jpg")
+        (tmp_path / "a.csv").write_bytes(text.encode())
+        found = load(name="csv", file=str(tmp_path / "a.csv"))
+        assert labels(found.train) == {"x/1.jpg": "cat", "x/2.jpg": "dog"}
+
+    def test_root_columns_and_splits(self, tmp_path: Path) -> None:
+        touch(tmp_path, "images/1.jpg", "images/2.jpg", "images/3.jpg", "images/4.jpg")
+        (tmp_path / "a.csv").write_text("file,kind,part\n1.jpg,b,train\n2.jpg,a,Train\n3.jpg,b,valid\n4.jpg,a,test\n")
+        section = {"file": str(tmp_path / "a.csv"), "root": str(tmp_path / "images"), "path_column": "file"}
+        found = load(name="csv", **section, label_column="kind", split_column="part")
+        assert labels(found.train) == {"1.jpg": "b", "2.jpg": "a"}
+        assert labels(found.val) == {"3.jpg": "b"}
+        assert labels(found.test) == {"4.jpg": "a"}
+        assert found.val is not None
+        assert found.val.targets is not None
+        assert found.val.targets.tolist() == [1]
+
+    def test_missing_files_are_listed_with_their_lines(self, tmp_path: Path) -> None:
+        touch(tmp_path, "1.jpg")
+        lines = ["path,label", "1.jpg,cat", "", *(f"no{i}.jpg,dog" for i in range(12))]
+        (tmp_path / "a.csv").write_text("\n".join(lines))
+        with pytest.raises(VtkError, match="12 of 13 files are not there") as caught:
+            load(name="csv", file=str(tmp_path / "a.csv"))
+        assert "line 4: no0.jpg" in caught.value.message
+        assert "and 2 more" in caught.value.message
+        assert caught.value.code == ExitCode.NO_INPUT
+
+    @pytest.mark.parametrize(
+        ("text", "message", "line"),
+        [
+            ("paht,label\n1.jpg,a\n", r"no column 'path'; did you mean 'paht'\?", None),
+            ("path,label,label\n1.jpg,a,b\n", "two columns 'label'", None),
+            ("path,label\n1.jpg,a\n2.jpg\n", "1 fields, the header has 2", 3),
+            ("path,label\n1.jpg,a,b\n", "3 fields, the header has 2", 2),
+            ("path,label\n1.jpg,\n", "nothing in the column 'label'", 2),
+            ("path,label\n1.jpg,a\n\n./1.jpg,a\n", "stands on line 2 already", 4),
+            ("path,label\n1.jpg,a\n1.jpg,b\n", "already with another label", 3),
+            ('path,label\n"1.jpg,a\n', "unexpected end of data", 2),
+            ("path,label\n1.jpg,a\n2.jpg,a\n", "only one class", None),
+            ("path,label\n", "no lines below the header", None),
+            ("", "the file is empty", None),
+        ],
+    )
+    def test_tables_that_make_no_sense(self, text: str, message: str, line: int | None, tmp_path: Path) -> None:
+        touch(tmp_path, "1.jpg", "2.jpg")
+        (tmp_path / "a.csv").write_text(text)
+        with pytest.raises(VtkError, match=message) as caught:
+            load(name="csv", file=str(tmp_path / "a.csv"))
+        if line is not None:
+            assert caught.value.place == f"{tmp_path / 'a.csv'}:{line}"
+
+    def test_unknown_split_names(self, tmp_path: Path) -> None:
+        touch(tmp_path, "1.jpg")
+        (tmp_path / "a.csv").write_text("path,label,part\n1.jpg,a,trian\n")
+        with pytest.raises(VtkError, match="part is 'trian'; it must be train, val or test"):
+            load(name="csv", file=str(tmp_path / "a.csv"), split_column="part")
+
+    @pytest.mark.parametrize("content", ["path,label\n1.jpg,caf\u00e9\n".encode("latin-1"), b"path,label\n\0\0\0,a\n"])
+    def test_what_is_not_utf_8_text(self, content: bytes, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_bytes(content)
+        with pytest.raises(VtkError):
+            load(name="csv", file=str(tmp_path / "a.csv"))
+
+    def test_a_hundred_thousand_rows(self, tmp_path: Path) -> None:
+        """In under 2 s on an idle machine; CPU time is what others cannot take away."""
+        touch(tmp_path, *(f"{i}.jpg" for i in range(50)))
+        table = tmp_path / "big.csv"
+        table.write_text("path;label\n" + "".join(f"{i % 50}.jpg;{i % 7}\n" for i in range(100_000)))
+        begun = time.process_time()
+        rows = list(read_rows(table, ["path", "label"]))
+        require_files(table, tmp_path, rows)
+        assert time.process_time() - begun < 2
+        assert len(rows) == 100_000
+        assert rows[-1] == Row(100_001, ("49.jpg", "4"))
+
+
+def test_digits_are_real_scans_scaled_to_bytes() -> None:
+    found = load(name="digits")
+    assert isinstance(found.train, ImageArrays)
+    assert found.train.images.shape == (1797, 8, 8)
+    assert found.train.images.dtype == np.uint8
+    assert set(np.unique(found.train.images)) == {round(v * 255 / 16) for v in range(17)}
+    assert found.train.classes == tuple("0123456789")
+    enlarged = load(name="digits", size=28).train
+    assert isinstance(enlarged, ImageArrays)
+    assert enlarged.images.shape == (1797, 28, 28)
+    assert enlarged.images.mean() == pytest.approx(found.train.images.mean(), rel=0.03)
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The format of MNIST's files: two zeros, 8 for unsigned bytes, the number of axes, their lengths."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+class TestTorchvision:
+    def test_mnist_from_its_own_files(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(0)
+        raw = tmp_path / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        images = {part: rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for part, n in (("train", 20), ("t10k", 10))}
+        for part, pixels in images.items():
+            (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(pixels))
+            (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx((np.arange(len(pixels)) % 10).astype(np.uint8)))
+        source = ADAPTER.validate_python({"name": "mnist", "root": str(tmp_path)})
+        assert source.downloads() == []
+        found = source.load()
+        assert np.array_equal(found.train.images, images["train"])
+        assert np.array_equal(found.test.images, images["t10k"])
+        assert found.val is None
+        assert found.train.targets.tolist() == [i % 10 for i in range(20)]
+        assert found.train.classes == tuple("0123456789")
+        assert not set(found.train.keys) & set(found.test.keys)
+
+    def test_mnist_as_downloaded_by_hand(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The four .gz files where the error message says: checked, unpacked, no network."""
+        from torchvision.datasets import MNIST
+
+        raw = tmp_path / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        resources = []
+        for part, count in (("train", 20), ("t10k", 10)):
+            for kind, array in (
+                ("images-idx3", np.zeros((count, 28, 28), np.uint8)),
+                ("labels-idx1", np.arange(count).astype(np.uint8) % 10),
+            ):
+                packed = gzip.compress(idx(array))
+                (raw / f"{part}-{kind}-ubyte.gz").write_bytes(packed)
+                resources.append((f"{part}-{kind}-ubyte.gz", md5(packed)))
+        monkeypatch.setattr(MNIST, "resources", resources)
+        assert len(load(name="mnist", root=str(tmp_path)).train) == 20
+
+    def cifar(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+        """CIFAR-10's layout: rows of 3072 bytes, channel by channel, in pickles in a tar."""
+        from torchvision.datasets import CIFAR10
+
+        rng = np.random.default_rng(1)
+        folder = root / "cifar-10-batches-py"
+        folder.mkdir(parents=True)
+        pixels = rng.integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+        names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+        sums = []
+        for number, name in enumerate(names):
+            part = pixels[number * 10 : number * 10 + 10]
+            content = pickle.dumps({"data": part.transpose(0, 3, 1, 2).reshape(10, -1), "labels": list(range(10))})
+            (folder / name).write_bytes(content)
+            sums.append([name, md5(content)])
+        classes = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+        meta = pickle.dumps({"label_names": classes})
+        (folder / "batches.meta").write_bytes(meta)
+        monkeypatch.setattr(CIFAR10, "train_list", sums[:5])
+        monkeypatch.setattr(CIFAR10, "test_list", sums[5:])
+        monkeypatch.setattr(CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names", "md5": md5(meta)})
+        return pixels
+
+    def test_cifar10_from_its_own_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pixels = self.cifar(tmp_path, monkeypatch)
+        found = load(name="cifar10", root=str(tmp_path))
+        assert isinstance(found.train, ImageArrays)
+        assert isinstance(found.test, ImageArrays)
+        assert np.array_equal(found.train.images, pixels[:50])
+        assert np.array_equal(found.test.images, pixels[50:])
+        assert found.train.classes[3] == "cat"
+
+    def test_cifar10_as_downloaded_by_hand(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from torchvision.datasets import CIFAR10
+
+        self.cifar(tmp_path / "made", monkeypatch)
+        with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as tar:
+            tar.add(tmp_path / "made" / "cifar-10-batches-py", "cifar-10-batches-py")
+        shutil.rmtree(tmp_path / "made")
+        monkeypatch.setattr(CIFAR10, "tgz_md5", md5((tmp_path / "cifar-10-python.tar.gz").read_bytes()))
+        assert len(load(name="cifar10", root=str(tmp_path)).train) == 50
+
+    @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100"])
+    def test_missing_data_say_where_they_go_and_that_there_is_a_demo(self, name: str, tmp_path: Path) -> None:
+        source = ADAPTER.validate_python({"name": name, "root": str(tmp_path), "download": False})
+        assert source.downloads() == []
+        with pytest.raises(VtkError) as caught:
+            source.load()
+        assert caught.value.code == ExitCode.NO_INPUT
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 3
+        assert str(tmp_path) in lines[1]
+        assert "--demo" in lines[2]
+
+    def test_what_would_be_downloaded(self, tmp_path: Path) -> None:
+        source = ADAPTER.validate_python({"name": "cifar10", "root": str(tmp_path / "new")})
+        assert source.downloads() == [f"CIFAR-10, 171 MB, to {tmp_path / 'new'}"]
+        assert not (tmp_path / "new").exists()
+
+    def test_damaged_files_are_named(self, tmp_path: Path) -> None:
+        raw = tmp_path / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for part in ("train", "t10k"):
+            (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((9, 28, 28), np.uint8))[:500])
+            (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.zeros(9, np.uint8)))
+        with pytest.raises(VtkError, match="MNIST are damaged") as caught:
+            load(name="mnist", root=str(tmp_path))
+        assert caught.value.place == str(raw)
+
+
+def test_class_map_is_in_natural_order() -> None:
+    targets, classes = class_map(["b", "a10", "a9", "b"])
+    assert classes == ("a9", "a10", "b")
+    assert targets.tolist() == [2, 1, 0, 2]
+
+
+def test_unknown_sources_and_keys_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        ADAPTER.validate_python({"name": "flickr"})
+    with pytest.raises(ValidationError):
+        ADAPTER.validate_python({"name": "digits", "root": "."})
