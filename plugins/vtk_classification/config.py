@@ -10,13 +10,14 @@ from toolkit import Recipe, Section, StageSection
 from toolkit.data.augment import Augment
 from toolkit.data.sources import CoreSource
 from toolkit.data.splits import SplitSection
+from vtk_classification.drawn import Drawn
 from vtk_classification.presets import PRESETS, CnnForm, Preset
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=1, le=8192)]
 
-SourceChoice = Annotated[CoreSource, Field(discriminator="name")]
+SourceChoice = Annotated[CoreSource | Drawn, Field(discriminator="name")]
 
 
 class MeanStd(Section):
