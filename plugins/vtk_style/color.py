@@ -33,8 +33,8 @@ def match_luma(style: Tensor, content: Tensor) -> Tensor:
 def with_luma(colours: Tensor, y: Tensor) -> Tensor:
     """``colours`` (1, 3, H, W) with its luma replaced by ``y`` (1, 1, H, W) and its chroma kept.
 
-    Chroma, IQ of YIQ or CbCr of YCbCr alike, is linear in R − Y, G − Y and B − Y, so adding the change of luma to all three
-    channels keeps it. The result is not clamped.
+    Chroma, IQ of YIQ or CbCr of YCbCr alike, is linear in R − Y, G − Y and B − Y, so adding the change of luma to all
+    three channels keeps it. The result is not clamped.
     """
     return colours + (y - luma(colours))
 
@@ -42,12 +42,12 @@ def with_luma(colours: Tensor, y: Tensor) -> Tensor:
 def match_covariance(style: Tensor, content: Tensor) -> Tensor:
     """A style whose colours have the content's mean and covariance.
 
-    x' = A·(x − μ_s) + μ_c with A = L_c·L_s⁻¹, where L is the Cholesky factor of a covariance Σ = L·Lᵀ. Computed in float64
-    on the CPU; the result (1, 3, H, W) is not clamped.
+    x' = A·(x − μ_s) + μ_c with A = L_c·L_s⁻¹, where L is the Cholesky factor of a covariance Σ = L·Lᵀ. Computed in
+    float64 on the CPU; the result (1, 3, H, W) is not clamped.
     """
     source, wanted = _pixels(style), _pixels(content)
     factor = _cholesky(wanted) @ torch.linalg.inv(_cholesky(source))
-    matched = factor @ (source - source.mean(1, keepdim=True)) + wanted.mean(1, keepdim=True)
+    matched: Tensor = factor @ (source - source.mean(1, keepdim=True)) + wanted.mean(1, keepdim=True)
     return matched.reshape(style.shape).to(style.device, style.dtype)
 
 
@@ -55,7 +55,7 @@ def coloured_noise(like: Tensor, size: tuple[int, int], generator: torch.Generat
     """Gaussian noise (1, 3, *size) with the mean and covariance of an image's colours."""
     pixels = _pixels(like)
     white = torch.randn(3, size[0] * size[1], generator=generator, dtype=torch.float64)
-    noise = _cholesky(pixels) @ white + pixels.mean(1, keepdim=True)
+    noise: Tensor = _cholesky(pixels) @ white + pixels.mean(1, keepdim=True)
     return noise.reshape(1, 3, *size).to(like.device, like.dtype)
 
 
@@ -67,4 +67,5 @@ def _cholesky(pixels: Tensor) -> Tensor:
     """Of the covariance, made safe for pictures of fewer than three independent colours."""
     covariance = torch.cov(pixels) if pixels.shape[1] > 1 else torch.zeros(3, 3, dtype=pixels.dtype)
     ridge = 1e-6 * torch.eye(3, dtype=pixels.dtype)
-    return torch.linalg.cholesky(covariance + ridge)
+    factor: Tensor = torch.linalg.cholesky(covariance + ridge)
+    return factor

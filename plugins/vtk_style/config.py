@@ -7,8 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from toolkit import Recipe, Section, StageSection
-from toolkit.recipe.optimizers import LBFGS as CoreLBFGS
-from toolkit.recipe.optimizers import Adam
+from toolkit.recipe import optimizers
 from toolkit.recipe.sections import LoaderSection, TrainSection
 from vtk_style.pyramid import level_sizes, shared_steps
 
@@ -125,7 +124,7 @@ class MemorySection(Section):
     )
 
 
-class LBFGS(CoreLBFGS):
+class LBFGS(optimizers.LBFGS):
     """L-BFGS with one evaluation for each step."""
 
     history_dtype: Literal["fp32", "bf16"] = Field("fp32", description="bf16 halves what the history takes.")
@@ -149,14 +148,14 @@ class StyleLoader(LoaderSection):
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(0, description="Workers; none are needed.")
 
 
-Optimizer = Annotated[LBFGS | Adam, Field(discriminator="name")]
+Optimizer = Annotated[LBFGS | optimizers.Adam, Field(discriminator="name")]
 
 
 class StyleStage(StageSection):
     """One size of the image."""
 
     size: int = Field(ge=16, le=20000, description="Longer side in pixels.")
-    optimizer: Optimizer | None = Field(None, description="Instead of the recipe's optimizer.")  # type: ignore[assignment]
+    optimizer: Optimizer | None = Field(None, description="Instead of the recipe's optimizer.")
 
 
 class StyleRecipe(Recipe):
@@ -173,10 +172,10 @@ class StyleRecipe(Recipe):
         "style", description="Whose colours: the style's, or the content's kept in one of three ways."
     )
     output: OutputSection = Field(default_factory=OutputSection)  # type: ignore[arg-type]
-    memory: MemorySection = Field(default_factory=MemorySection)
+    memory: MemorySection = Field(default_factory=MemorySection)  # type: ignore[arg-type]
     train: StyleTrain = Field(default_factory=StyleTrain)  # type: ignore[arg-type]
     loader: StyleLoader = Field(default_factory=StyleLoader)  # type: ignore[arg-type]
-    optimizer: Optimizer = Field(default_factory=LBFGS)  # type: ignore[arg-type,assignment]
+    optimizer: Optimizer = Field(default_factory=LBFGS)  # type: ignore[arg-type]
     stages: list[StyleStage] = Field(  # type: ignore[assignment]
         default_factory=list, description="Sizes with their own steps, instead of `pyramid`."
     )

@@ -40,14 +40,13 @@ def gram_sum(features: Tensor, mask: Tensor | None = None) -> Tensor:
     if rows.dtype in (torch.float32, torch.float64):
         return weighted @ rows.t()
     total = torch.zeros(a * b, a * b, dtype=torch.float32, device=rows.device)
-    for left, right in zip(weighted.split(_CHUNK, 1), rows.split(_CHUNK, 1), strict=True):
-        total += (left @ right.t()).float()
+    for start in range(0, c * d, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        total += (weighted[:, part] @ rows[:, part].t()).float()
     return total
 
 
-def add_gram_gradient(
-    gradient: Tensor | None, features: Tensor, matrix: Tensor, mask: Tensor | None = None
-) -> Tensor:
+def add_gram_gradient(gradient: Tensor | None, features: Tensor, matrix: Tensor, mask: Tensor | None = None) -> Tensor:
     """Adds S·F·diag(m) to a gradient of the features: the backward pass of :func:`gram_sum`, one product.
 
     Args:

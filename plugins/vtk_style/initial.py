@@ -14,8 +14,8 @@ from vtk_style.reading import read_picture
 def initial_image(section: InitSection, content: Tensor, style: Tensor, seed: int) -> Tensor:
     """An image of the content's shape (1, 3, H, W), float32.
 
-    ``content`` copies it, ``noise`` is uniform in [0, 1], ``statistics`` is Gaussian with the mean and covariance of the
-    style's colours, ``file`` is a picture scaled to the shape. Noise depends on the seed alone, not on the device.
+    ``content`` copies it, ``noise`` is uniform in [0, 1], ``statistics`` is Gaussian with the mean and covariance of
+    the style's colours, ``file`` is a picture scaled to the shape. Noise depends on the seed alone, not on the device.
 
     Raises:
         VtkError: the file cannot be read.

@@ -61,7 +61,7 @@ class LBFGS(torch.optim.Optimizer):
         self.history_dtype = history_dtype
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Evaluates ``closure`` once and updates the parameter once; returns the closure's loss.
 
         Raises:

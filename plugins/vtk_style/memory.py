@@ -133,9 +133,7 @@ def _read_number(path: str) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def choose_tiling(
-    height: int, width: int, field: Field, need: Demand, free: int, wanted: int | str = "auto"
-) -> Tiling:
+def choose_tiling(height: int, width: int, field: Field, need: Demand, free: int, wanted: int | str = "auto") -> Tiling:
     """The plan for an image.
 
     Args:

@@ -71,7 +71,7 @@ class Objective:
 
     def terms(self, image: Tensor) -> Tensor:
         """All terms of an image (1, 3, H, W), unweighted, as a vector; differentiable with respect to the image."""
-        result: Tensor = _Terms.apply(image, self)  # type: ignore[no-untyped-call]
+        result: Tensor = _Terms.apply(image, self)
         return result
 
     @torch.no_grad()
@@ -96,7 +96,7 @@ class Objective:
         values = [total / self.content[tap].numel() for tap, total in content.items()]
         values += [self._style_term(tap, grams) for tap in self.style_taps]
         if self.variation:
-            values.append(sum(part / count for part, count in zip(variation, self._variation_counts(), strict=True)))
+            values.append(self._variation_mean(variation))
         return torch.stack([value.to(image.dtype) for value in values]), Tape(grams, kept)
 
     @torch.no_grad()
@@ -152,14 +152,16 @@ class Objective:
         factors = {}
         for tap in self.style_taps:
             for r, region in enumerate(self.regions):
-                difference = sum(style.weight * (grams[tap, r] - style.grams[tap]) for style in region.styles)
+                difference = torch.zeros_like(grams[tap, r])
+                for style in region.styles:
+                    difference += style.weight * (grams[tap, r] - style.grams[tap])
                 scale = 4 * weights[f"style/{tap}"] * region.area / (tap.channels**2 * self._gram_scale(tap, r))
                 factors[tap, r] = difference * scale
         return factors
 
-    def _variation_counts(self) -> tuple[int, int]:
+    def _variation_mean(self, sums: Sequence[Tensor]) -> Tensor:
         height, width = self.tiling.height, self.tiling.width
-        return max(3 * height * (width - 1), 1), max(3 * (height - 1) * width, 1)
+        return sums[0] / max(3 * height * (width - 1), 1) + sums[1] / max(3 * (height - 1) * width, 1)
 
     def _variation_sums(self, image: Tensor, tile: Tile) -> tuple[Tensor, Tensor]:
         assert self.variation is not None
@@ -174,8 +176,7 @@ class Objective:
         with torch.enable_grad():
             part = image[..., window[0], window[1]].detach().clone().requires_grad_()
             sums = variation_sums(part, rows.stop - rows.start, columns.stop - columns.start, self.variation)
-            value = sum(s / count for s, count in zip(sums, self._variation_counts(), strict=True)) * weight
-            (gradient,) = torch.autograd.grad(value, part)
+            (gradient,) = torch.autograd.grad(weight * self._variation_mean(sums), part)
         total[..., window[0], window[1]] += gradient
 
 
@@ -238,4 +239,3 @@ class _Terms(torch.autograd.Function):
         (image,) = ctx.saved_tensors
         tape, ctx.tape = ctx.tape, None
         return ctx.objective.gradient(image, tape, upstream[0]), None
-

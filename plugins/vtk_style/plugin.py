@@ -1,7 +1,7 @@
 """The task `style`: a content picture painted with the texture of style pictures.
 
-It has no loop of its own. Its dataset is one evaluation, its model holds the image, a stage is a size, an epoch is the time
-between two previews.
+It has no loop of its own. Its dataset is one evaluation, its model holds the image, a stage is a size, an epoch is
+the time between two previews.
 
 Sources: Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks" (2016); "A Neural Algorithm
 of Artistic Style" (2015).
@@ -13,7 +13,20 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from toolkit import Batch, Bundle, Data, ExitCode, Figure, Option, OptimizerSetup, Recipe, Run, Stage, VtkError, hookimpl
+from toolkit import (
+    Batch,
+    Bundle,
+    Data,
+    ExitCode,
+    Figure,
+    OptimizerSetup,
+    Option,
+    Recipe,
+    Run,
+    Stage,
+    VtkError,
+    hookimpl,
+)
 from vtk_style.config import LBFGS, StyleRecipe
 
 if TYPE_CHECKING:

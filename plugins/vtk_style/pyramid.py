@@ -23,8 +23,8 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
 def refined(image: Tensor, coarse: Tensor, fine: Tensor) -> Tensor:
     """An image at the coarse content's size carried to the fine content's size.
 
-    up(x) + (fine − up(coarse)): what the coarser size could not hold of the content is put back, instead of starting from
-    a blurred image. All are (1, 3, H, W).
+    up(x) + (fine − up(coarse)): what the coarser size could not hold of the content is put back, instead of
+    starting from a blurred image. All are (1, 3, H, W).
     """
     size = (fine.shape[-2], fine.shape[-1])
     return resized(image, size) + (fine - resized(coarse, size))
@@ -42,6 +42,5 @@ def shared_steps(steps: int, levels: int) -> list[int]:
     Coarse steps cost a fraction of fine ones and move large shapes; measured at equal cost, halving ended lowest.
     """
     shares = [1 << k for k in reversed(range(levels))]
-    parts = [max(1, steps * share // sum(shares)) for share in shares]
-    parts[0] += max(0, steps - sum(parts))
-    return parts
+    finer = [max(1, steps * share // sum(shares)) for share in shares[1:]]
+    return [max(1, steps - sum(finer)), *finer]

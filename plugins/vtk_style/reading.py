@@ -1,6 +1,6 @@
 """From a picture file to pixels that are upright, in sRGB and as deep as the file, with its transparency kept apart.
 
-The toolkit's own decoder gives training what it needs, 8-bit RGB on white; a picture that is to be worked on keeps more.
+The toolkit's own decoder gives training what it needs, 8-bit RGB on white; a picture to be painted keeps more.
 """
 
 from __future__ import annotations

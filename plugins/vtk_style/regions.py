@@ -80,6 +80,4 @@ def shrink_mask(mask: Tensor, stride: int) -> Tensor:
 def style_grams(trunk: Trunk, image: Tensor, taps: Sequence[Tap], mask: Tensor | None = None) -> dict[Tap, Tensor]:
     """A style's Gram matrices at some taps, of its image (1, 3, H, W) or of a part that ``mask`` (H, W) marks."""
     features = trunk(image)
-    return {
-        tap: gram(features[tap], None if mask is None else shrink_mask(mask, stride_at(tap.conv))) for tap in taps
-    }
+    return {tap: gram(features[tap], None if mask is None else shrink_mask(mask, stride_at(tap.conv))) for tap in taps}

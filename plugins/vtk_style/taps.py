@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from toolkit import ExitCode, VtkError
@@ -119,7 +120,7 @@ def parse_taps(names: Sequence[str]) -> list[Tap]:
         VtkError: a name is unknown or given twice (exit code 78).
     """
     taps = sorted(parse_tap(name) for name in names)
-    for first, second in zip(taps, taps[1:], strict=False):
+    for first, second in pairwise(taps):
         if first == second:
             raise VtkError(f"layer {first} is tapped twice", hint="Name each layer once.", code=ExitCode.RECIPE)
     return taps

@@ -1,7 +1,7 @@
 """A small TIFF encoder: 8 or 16 bits a channel, RGB with or without alpha, Deflate, profile and description.
 
-Pillow writes no 16-bit colour TIFF, OpenCV none with a profile. Source: the TIFF 6.0 specification (Adobe, 1992) and its
-Deflate and ICC supplements.
+Pillow writes no 16-bit colour TIFF, OpenCV none with a profile. Source: the TIFF 6.0 specification (Adobe, 1992) and
+its Deflate and ICC supplements.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def _directory(entries: dict[int, tuple[int, list[int] | bytes]], position: int)
     beyond = position + 2 + 12 * len(entries) + 4
     table, values = struct.pack("<H", len(entries)), b""
     for tag, (kind, value) in sorted(entries.items()):
-        raw = value if isinstance(value, bytes) else struct.pack(f"<{len(value)}{'H' if kind == _SHORT else 'I'}", *value)
+        raw = (
+            value if isinstance(value, bytes) else struct.pack(f"<{len(value)}{'H' if kind == _SHORT else 'I'}", *value)
+        )
         count = len(value)
         if len(raw) <= 4:
             field = raw.ljust(4, b"\0")

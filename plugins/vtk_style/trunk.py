@@ -139,9 +139,7 @@ class Trunk(nn.Module):
         level.pooled, level.indices = F.max_pool2d(act, 2, return_indices=True)
         return level, level.pooled
 
-    def _to_preactivation(
-        self, conv: int, level: Level, gradient: Tensor | None, inject: Inject
-    ) -> Tensor | None:
+    def _to_preactivation(self, conv: int, level: Level, gradient: Tensor | None, inject: Inject) -> Tensor | None:
         """From the gradient of the next convolution's input to that of this convolution's output."""
         pools = conv < self.depth and pooled_after(conv)
         if gradient is not None and pools:
@@ -155,22 +153,21 @@ class Trunk(nn.Module):
     def _unpool(self, level: Level, gradient: Tensor) -> Tensor:
         like = level.act if level.act is not None else level.kept
         if self.pooling == "avg":
-            result: Tensor = _aten.avg_pool2d_backward(gradient, like, [2, 2], [2, 2], [0, 0], False, True, None)
-            return result
+            spread: Tensor = _aten.avg_pool2d_backward(gradient, like, [2, 2], [2, 2], [0, 0], False, True, None)
+            return spread
         assert level.pooled is not None
         gradient = _aten.threshold_backward(gradient, level.pooled, 0)
-        result = _aten.max_pool2d_with_indices_backward(
+        routed: Tensor = _aten.max_pool2d_with_indices_backward(
             gradient, like, [2, 2], [2, 2], [0, 0], [1, 1], False, level.indices
         )
-        return result
+        return routed
 
     def _kernels_for(self, dtype: torch.dtype, device: torch.device) -> list[_Kernel]:
         """The convolutions' weights in one format, made once."""
         key = (dtype, device)
         if key not in self._kernels:
             pairs = [
-                (getattr(self, f"weight_{conv}"), getattr(self, f"bias_{conv}"))
-                for conv in range(1, self.depth + 1)
+                (getattr(self, f"weight_{conv}"), getattr(self, f"bias_{conv}")) for conv in range(1, self.depth + 1)
             ]
             self._kernels[key] = [_Kernel.of(w.to(device, dtype), b.to(device, dtype)) for w, b in pairs]
         return self._kernels[key]
@@ -195,7 +192,6 @@ def _tapped(level: Level, tap: Tap) -> Tensor:
     kept = level.act if tap.kind == "relu" else level.pre
     assert kept is not None
     return kept
-
 
 
 def _per_channel(values: tuple[float, float, float], like: Tensor) -> Tensor:

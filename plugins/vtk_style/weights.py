@@ -89,9 +89,9 @@ def _check_hash(path: Path) -> None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise VtkError(
-            f"the weights cannot be read: {error.strerror}", place=str(path), hint=_OFFLINE + ".", code=ExitCode.NO_INPUT
-        ) from error
+        hint = f"{_OFFLINE}."
+        reason = f"the weights cannot be read: {error.strerror}"
+        raise VtkError(reason, place=str(path), hint=hint, code=ExitCode.NO_INPUT) from error
     expected = {PUBLISHED_HASH}
     _, dash, named = path.stem.rpartition("-")
     if dash and len(named) == len(PUBLISHED_HASH):
@@ -148,7 +148,7 @@ def random_parameters(depth: int, seed: int) -> Parameters:
 
 
 def _natural_noise(generator: torch.Generator, side: int = 128) -> Tensor:
-    """An image (1, 3, side, side) with a 1/f amplitude spectrum, mostly grey as photographs are, mean 0.45, std 0.25."""
+    """An image (1, 3, side, side) with a 1/f spectrum, mostly grey as photographs are; mean 0.45, deviation 0.25."""
     white = torch.randn(3, side, side, generator=generator)
     rows = torch.fft.fftfreq(side).view(-1, 1)
     columns = torch.fft.rfftfreq(side).view(1, -1)
@@ -156,4 +156,5 @@ def _natural_noise(generator: torch.Generator, side: int = 128) -> Tensor:
     pink = torch.fft.irfft2(torch.fft.rfft2(white) * falloff, s=(side, side))
     pink = (pink - pink.mean((1, 2), keepdim=True)) / pink.std((1, 2), keepdim=True)
     mixed = 0.9 * pink[:1] + 0.4 * pink
-    return (0.45 + 0.25 * mixed / mixed.std()).unsqueeze(0)
+    noise: Tensor = 0.45 + 0.25 * mixed / mixed.std()
+    return noise.unsqueeze(0)

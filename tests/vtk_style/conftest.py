@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
 from vtk_style.objective import Objective
 from vtk_style.regions import Region, StyleTarget, style_grams
 from vtk_style.taps import parse_taps, receptive_field

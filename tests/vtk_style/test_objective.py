@@ -32,9 +32,7 @@ def relative(value, expected):
 def test_terms_and_gradient_agree_with_the_float64_reference(
     objective, picture, reference, taps, pooling, size, dtype, exact
 ):
-    content, style, image = (
-        picture(*shape, seed=seed).to(dtype) for seed, shape in enumerate([size, (72, 56), size])
-    )
+    content, style, image = (picture(*shape, seed=seed).to(dtype) for seed, shape in enumerate([size, (72, 56), size]))
     ours = objective(content, style, *taps, pooling=pooling)
     x = image.clone().requires_grad_()
     terms = ours.terms(x)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from vtk_style.taps import Tap, parse_tap, parse_taps, receptive_field, stride_at
+
+from toolkit import ExitCode, VtkError
+
+
+@pytest.mark.parametrize(
+    ("name", "tap"),
+    [
+        ("conv_1", Tap(1)),
+        ("conv_16", Tap(16)),
+        ("relu_4", Tap(4, "relu")),
+        ("conv1_1", Tap(1)),
+        ("conv2_2", Tap(4)),
+        ("relu4_2", Tap(10, "relu")),
+        ("relu5_4", Tap(16, "relu")),
+    ],
+)
+def test_both_ways_of_counting(name, tap):
+    assert parse_tap(name) == tap
+
+
+@pytest.mark.parametrize(
+    "name", ["conv_0", "conv_17", "conv3_5", "conv6_1", "relu0_1", "pool_1", "Conv_1", "conv_1 ", ""]
+)
+def test_a_layer_that_there_is_not_is_refused_with_the_names_that_there_are(name):
+    with pytest.raises(VtkError, match="no layer") as caught:
+        parse_tap(name)
+    assert caught.value.code is ExitCode.RECIPE
+    assert "conv_16" in str(caught.value.hint)
+
+
+def test_a_layer_named_twice_is_refused():
+    with pytest.raises(VtkError, match="twice"):
+        parse_taps(["conv_3", "conv2_1"])
+
+
+def seen_by(network, tap, side=256):
+    """Extent of the pixels that the middle feature depends on, measured with gradients."""
+    image = torch.full((1, 3, side, side), 0.5, dtype=torch.float64, requires_grad=True)
+    features = network(image + torch.rand(1, 3, side, side, dtype=torch.float64))[str(tap)]
+    middle = features.shape[-1] // 2
+    features[0, :, middle, middle].sum().backward()
+    rows = image.grad.abs().sum((0, 1, 3)).nonzero()
+    return int(rows.min()), int(rows.max()), middle * stride_at(tap.conv)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "halo"), [("conv_5", 24, 12), ("conv_4", 14, 6), ("conv_1", 3, 1), ("conv_13", 156, 80)]
+)
+def test_receptive_field_and_halo(reference, name, size, halo):
+    tap = parse_tap(name)
+    field = receptive_field([tap, Tap(1)])
+    assert (field.size, field.halo) == (size, halo)
+    network = reference.Network(reference.filters(tap.conv), average=True)
+    first, last, cell = seen_by(network, tap)
+    assert last - first + 1 <= field.size
+    assert cell - first <= field.reach
+    assert last - (cell + field.stride - 1) <= field.reach
