@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +11,12 @@ from pydantic import Field
 
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, Source, class_map
-from toolkit.data.sources.missing import existing_file, existing_folder, listed
+from toolkit.data.sources.missing import existing_file, existing_folder
+from toolkit.data.sources.table import bad_line, read_table
 from toolkit.errors import ExitCode, VtkError
 
 __all__ = ["CsvFile", "Row", "read_rows", "require_files"]
 
-_DELIMITERS = ",;\t|"
 _SHOWN = 10
 
 
@@ -43,7 +40,7 @@ class CsvFile(Source):
         columns = [self.path_column, self.label_column]
         if self.split_column is not None:
             columns.append(self.split_column)
-        rows = list(read_rows(file, columns, self.delimiter))
+        rows = read_rows(file, columns, self.delimiter)
         _require_once(file, rows)
         require_files(file, root, rows)
         if self.split_column is None:
@@ -61,33 +58,19 @@ class Row:
     fields: tuple[str, ...]
 
 
-def read_rows(file: Path, columns: list[str], delimiter: str | None = None) -> Iterator[Row]:
+def read_rows(file: Path, columns: list[str], delimiter: str | None = None) -> list[Row]:
     """The named columns of each line that is not blank.
 
     Raises:
         VtkError: no such column, a line with too few or too many fields, an empty field, or not a text file.
     """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            header_line = next((line for line in lines if line.strip()), "")
-            lines.seek(0)
-            chosen = delimiter or _delimiter(header_line, columns)
-            reader = csv.reader(lines, delimiter=chosen, strict=True)
-            header = [name.strip() for name in next((fields for fields in reader if any(fields)), [])]
-            places = [_column(file, header, name) for name in columns]
-            for fields in reader:
-                if not fields or fields == [""]:
-                    continue
-                if len(fields) != len(header):
-                    raise _bad_line(file, reader.line_num, f"{len(fields)} fields, the header has {len(header)}")
-                values = tuple(fields[place].strip() for place in places)
-                if not all(values):
-                    raise _bad_line(file, reader.line_num, f"nothing in the column {columns[values.index('')]!r}")
-                yield Row(reader.line_num, values)
-    except UnicodeDecodeError as error:
-        raise VtkError(f"not a UTF-8 text file: {error.reason} at byte {error.start}", place=str(file)) from None
-    except csv.Error as error:
-        raise _bad_line(file, reader.line_num, str(error)) from None
+    table = read_table(file, columns, delimiter)
+    places = [table.column(name) for name in columns]
+    rows = [Row(line, tuple(fields[place].strip() for place in places)) for line, fields in table.lines]
+    for row in rows:
+        if not all(row.fields):
+            raise bad_line(file, row.line, f"nothing in the column {columns[row.fields.index('')]!r}")
+    return rows
 
 
 def require_files(file: Path, root: Path, rows: list[Row]) -> None:
@@ -106,36 +89,13 @@ def require_files(file: Path, root: Path, rows: list[Row]) -> None:
     )
 
 
-def _delimiter(header: str, columns: list[str]) -> str:
-    """The one under which the header has all the columns, else the most frequent."""
-    for candidate in _DELIMITERS:
-        names = {name.strip().strip('"') for name in header.rstrip("\r\n").split(candidate)}
-        if names.issuperset(columns):
-            return candidate
-    return max(_DELIMITERS, key=header.count)
-
-
-def _column(file: Path, header: list[str], name: str) -> int:
-    if not header:
-        raise VtkError("the file is empty", place=str(file))
-    if name not in header:
-        near = get_close_matches(name, header, 1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise VtkError(f"there is no column {name!r}{meant}", place=str(file), hint=f"there are {listed(header)}")
-    if header.count(name) > 1:
-        raise VtkError(f"there are two columns {name!r}", place=str(file))
-    return header.index(name)
-
-
 def _require_once(file: Path, rows: list[Row]) -> None:
-    if not rows:
-        raise VtkError("there are no lines below the header", place=str(file))
     first: dict[str, Row] = {}
     for row in rows:
         before = first.setdefault(os.path.normpath(row.fields[0]), row)
         if before is not row:
             with_other = " with another label" if before.fields[1] != row.fields[1] else ""
-            raise _bad_line(file, row.line, f"{row.fields[0]} stands on line {before.line} already{with_other}")
+            raise bad_line(file, row.line, f"{row.fields[0]} stands on line {before.line} already{with_other}")
 
 
 def _by_split(file: Path, rows: list[Row], column: str) -> dict[str, list[Row]]:
@@ -143,7 +103,7 @@ def _by_split(file: Path, rows: list[Row], column: str) -> dict[str, list[Row]]:
     for row in rows:
         split = SPLIT_NAMES.get(row.fields[2].lower())
         if split is None:
-            raise _bad_line(file, row.line, f"{column} is {row.fields[2]!r}; it must be train, val or test")
+            raise bad_line(file, row.line, f"{column} is {row.fields[2]!r}; it must be train, val or test")
         parts[split].append(row)
     if not parts["train"]:
         raise VtkError(f"no line has {column} = train", place=str(file))
@@ -153,7 +113,3 @@ def _by_split(file: Path, rows: list[Row], column: str) -> dict[str, list[Row]]:
 def _index(root: Path, rows: list[Row]) -> ImageFiles:
     targets, classes = class_map([row.fields[1] for row in rows])
     return ImageFiles(root, tuple(row.fields[0].replace(os.sep, "/") for row in rows), targets, classes)
-
-
-def _bad_line(file: Path, line: int, what: str) -> VtkError:
-    return VtkError(what, place=f"{file}:{line}")
