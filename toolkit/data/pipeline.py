@@ -50,7 +50,10 @@ class AugmentPipeline:
     def _apply(self, compose: Any, image: Pixels) -> Pixels:
         try:
             augmented: Pixels = compose(image=image)["image"]
-        except (ValueError, IndexError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:
+            # albumentations and OpenCV each have their own exceptions for pictures that a step cannot take
             names = ", ".join(step["name"] for step in self.steps)
             raise VtkError(
                 f"the augmentation failed on a picture of {image.shape[1]} x {image.shape[0]} pixels: {error}",
