@@ -18,6 +18,7 @@ from toolkit.errors import ExitCode, VtkError
 __all__ = ["CsvFile", "Row", "read_rows", "require_files"]
 
 _SHOWN = 10
+_MANY = 1000
 
 
 class CsvFile(Source):
@@ -75,8 +76,8 @@ def read_rows(file: Path, columns: list[str], delimiter: str | None = None) -> l
 
 def require_files(file: Path, root: Path, rows: list[Row]) -> None:
     """Each row's first field must name a file below ``root``."""
-    base = str(root)
-    missing = [row for row in rows if not os.path.isfile(os.path.join(base, row.fields[0]))]
+    exists = _Files(root, list_folders=len(rows) > _MANY)
+    missing = [row for row in rows if not exists(row.fields[0])]
     if not missing:
         return
     lines = "".join(f"\n  line {row.line}: {row.fields[0]}" for row in missing[:_SHOWN])
@@ -87,6 +88,33 @@ def require_files(file: Path, root: Path, rows: list[Row]) -> None:
         hint=f"the paths start from {root}; set `root` if they start elsewhere",
         code=ExitCode.NO_INPUT,
     )
+
+
+class _Files:
+    """Which files there are. Listing a folder once is cheaper than asking for each of many files in it."""
+
+    def __init__(self, root: Path, *, list_folders: bool) -> None:
+        self._base = str(root)
+        self._list_folders = list_folders
+        self._names: dict[str, frozenset[str]] = {}
+
+    def __call__(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if self._list_folders:
+            if folder not in self._names:
+                self._names[folder] = _file_names(os.path.join(self._base, folder or "."))
+            if name in self._names[folder]:
+                return True
+        # The file system may know it all the same: other separators, or no difference between a.JPG and a.jpg.
+        return os.path.isfile(os.path.join(self._base, path))
+
+
+def _file_names(folder: str) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return frozenset()
 
 
 def _require_once(file: Path, rows: list[Row]) -> None:

@@ -1,0 +1,255 @@
+"""Labels from a CSV, in the three shapes that people keep them in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from operator import itemgetter
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from toolkit import ExitCode, Section, VtkError
+from toolkit.data.sources.csv_file import Row, require_files
+from toolkit.data.sources.folder import SPLIT_NAMES
+from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
+from toolkit.data.sources.missing import existing_file, existing_folder, listed
+from toolkit.data.sources.table import Table, bad_line, read_table
+
+__all__ = ["Columns", "CsvLabels", "Pairs", "Separated"]
+
+Targets = npt.NDArray[np.int64]
+
+_YES_NO = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0, "": 0}
+
+
+class Labelled(NamedTuple):
+    """One image of a table: the line that it stands on, its path, and its labels."""
+
+    line: int
+    path: str
+    labels: tuple[str, ...]
+    split: str = ""
+
+
+class Columns(Section):
+    """One column for each label, holding 1 or 0; an empty field is 0."""
+
+    name: Literal["columns"]
+    columns: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="The labels' columns; by default all others than those of path and split."
+    )
+
+    def names(self, table: Table, others: Sequence[str]) -> list[str] | None:
+        """The labels that the header itself declares."""
+        return self.columns or [name for name in table.header if name not in others]
+
+    def read(self, table: Table, path: int, split: int | None, others: Sequence[str]) -> list[Labelled]:
+        """One image a row."""
+        names = self.names(table, others) or []
+        places = [table.column(name) for name in names]
+        pick = itemgetter(*places, path)  # with the path, for one label alone would come without a tuple around it
+        found = []
+        for line, fields in table.lines:
+            values = list(map(_YES_NO.get, pick(fields)[:-1]))
+            if None in values:
+                values = [_yes_or_no(table, line, place, fields[place]) for place in places]
+            found.append(_labelled(line, fields, path, split, tuple(compress(names, values))))
+        return _once(table, found)
+
+
+def _yes_or_no(table: Table, line: int, place: int, field: str) -> int:
+    value = _YES_NO.get(field.strip().lower())
+    if value is None:
+        raise bad_line(table.file, line, f"{table.header[place]!r} is {field!r}; a label's column holds 1 or 0")
+    return value
+
+
+class Separated(Section):
+    """One column with all labels of an image; an empty field means that it has none."""
+
+    name: Literal["separated"]
+    column: str = Field("labels", description="The labels' column.")
+    separator: str = Field("|", min_length=1, description="What stands between two labels; a space parts words.")
+
+    def names(self, table: Table, others: Sequence[str]) -> list[str] | None:
+        """The header declares none."""
+        return None
+
+    def read(self, table: Table, path: int, split: int | None, others: Sequence[str]) -> list[Labelled]:
+        """One image a row."""
+        place = table.column(self.column)
+        found = []
+        for line, fields in table.lines:
+            text = fields[place].strip()
+            labels = tuple(map(str.strip, text.split(self.separator))) if text else ()
+            if "" in labels:
+                raise bad_line(table.file, line, f"a blank label in {text!r}")
+            if len(set(labels)) < len(labels):
+                raise bad_line(table.file, line, f"a label twice in {text!r}")
+            found.append(_labelled(line, fields, path, split, labels))
+        return _once(table, found)
+
+
+class Pairs(Section):
+    """One row for each pair of image and label; an image without labels has one row with an empty label."""
+
+    name: Literal["pairs"]
+    column: str = Field("label", description="The label's column.")
+
+    def names(self, table: Table, others: Sequence[str]) -> list[str] | None:
+        """The header declares none."""
+        return None
+
+    def read(self, table: Table, path: int, split: int | None, others: Sequence[str]) -> list[Labelled]:
+        """The rows of an image joined, in the order of their first."""
+        place = table.column(self.column)
+        images: dict[str, dict[str, int]] = {}
+        first: dict[str, Labelled] = {}
+        for line, fields in table.lines:
+            row = _labelled(line, fields, path, split, ())
+            key = os.path.normpath(row.path)
+            one = first.setdefault(key, row)
+            if row.split != one.split:
+                raise bad_line(table.file, line, f"{row.path} is in {one.split!r} on line {one.line} already")
+            labels = images.setdefault(key, {})
+            label = fields[place].strip()
+            if label in labels:
+                raise bad_line(table.file, line, f"{row.path} with {label!r} stands on line {labels[label]} already")
+            if labels and not (label and all(labels)):
+                other = next(iter(labels.values()))
+                raise bad_line(table.file, line, f"{row.path} has a label and none, see line {other}")
+            labels[label] = line
+        return [
+            Labelled(one.line, one.path, tuple(label for label in images[key] if label), one.split)
+            for key, one in first.items()
+        ]
+
+
+LabelShape = Annotated[Columns | Separated | Pairs, Field(discriminator="name")]
+
+
+class CsvLabels(Source):
+    """A CSV with a header that says which labels each image has."""
+
+    name: Literal["csv"]
+    file: str = Field(description="The CSV, in UTF-8; relative to the working directory.")
+    val_file: str | None = Field(None, description="A CSV of the same form for validation.")
+    test_file: str | None = Field(None, description="A CSV of the same form for the final test.")
+    root: str | None = Field(None, description="The folder that its paths start from; by default the CSV's own.")
+    path_column: str = Field("path", description="Column with the image's path.")
+    split_column: str | None = Field(None, description="Column that says train, val or test.")
+    labels: LabelShape = Field(description="How the table holds the labels.")
+    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="The labels there are, in the order of the outputs; by default all that training has."
+    )
+    delimiter: Literal[",", ";", "\t", "|"] | None = Field(
+        None, description="What parts the columns; by default what makes sense of the header."
+    )
+    obtain: str | None = Field(None, description="How to get the data; shown where they are missing.")
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> CsvLabels:
+        if self.split_column is not None and (self.val_file or self.test_file):
+            raise ValueError("give either split_column or val_file and test_file, not both")
+        return self
+
+    def load(self) -> Found:
+        """Finds the images; targets are multi-hot, int64, shape (n, classes)."""
+        tables = {"train": self._read(self.file)}
+        for split, file in (("val", self.val_file), ("test", self.test_file)):
+            if file is not None:
+                tables[split] = self._read(file)
+        if self.split_column is not None:
+            tables = _by_split(tables["train"], self.split_column)
+        classes = self._classes(tables["train"])
+        parts = {split: _index(part, classes, split) for split, part in tables.items()}
+        return Found(parts["train"], parts.get("val"), parts.get("test"))
+
+    def _read(self, name: str) -> _Part:
+        file = existing_file(name, self.obtain)
+        root = file.parent if self.root is None else existing_folder(self.root, self.obtain)
+        table = read_table(file, [self.path_column], self.delimiter)
+        path = table.column(self.path_column)
+        split = None if self.split_column is None else table.column(self.split_column)
+        others = [self.path_column, *([self.split_column] if self.split_column else [])]
+        rows = self.labels.read(table, path, split, others)
+        nameless = next((row for row in rows if not row.path), None)
+        if nameless is not None:
+            raise bad_line(file, nameless.line, f"nothing in the column {self.path_column!r}")
+        require_files(file, root, [Row(row.line, (row.path,)) for row in rows])
+        return _Part(file, root, rows, self.labels.names(table, others))
+
+    def _classes(self, train: _Part) -> tuple[str, ...]:
+        """Declared by the recipe, by the header, or by what training has; in natural order in the last case."""
+        declared = self.classes or train.declared
+        if declared is not None:
+            return tuple(declared)
+        return tuple(sorted({label for row in train.rows for label in row.labels}, key=natural_key))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one split."""
+
+    file: Path
+    root: Path
+    rows: list[Labelled]
+    declared: list[str] | None
+
+
+def _labelled(line: int, fields: list[str], path: int, split: int | None, labels: tuple[str, ...]) -> Labelled:
+    return Labelled(line, fields[path].strip(), labels, "" if split is None else fields[split].strip())
+
+
+def _once(table: Table, rows: list[Labelled]) -> list[Labelled]:
+    first: dict[str, Labelled] = {}
+    for row in rows:
+        before = first.setdefault(os.path.normpath(row.path), row)
+        if before is not row:
+            other = "" if set(before.labels) == set(row.labels) else " with other labels"
+            raise bad_line(table.file, row.line, f"{row.path} stands on line {before.line} already{other}")
+    return rows
+
+
+def _by_split(part: _Part, column: str) -> dict[str, _Part]:
+    rows: dict[str, list[Labelled]] = {"train": [], "val": [], "test": []}
+    for row in part.rows:
+        split = SPLIT_NAMES.get(row.split.lower())
+        if split is None:
+            raise bad_line(part.file, row.line, f"{column} is {row.split!r}; it must be train, val or test")
+        rows[split].append(row)
+    if not rows["train"]:
+        raise VtkError(f"no line has {column} = train", place=str(part.file))
+    return {split: _Part(part.file, part.root, chosen, part.declared) for split, chosen in rows.items() if chosen}
+
+
+def _index(part: _Part, classes: tuple[str, ...], split: str) -> ImageFiles:
+    """Multi-hot targets under the class map that training fixed."""
+    if not classes:
+        raise VtkError("no image has a label", place=str(part.file))
+    position = {name: place for place, name in enumerate(classes)}
+    _require_known(part, position, split)
+    targets = np.zeros((len(part.rows), len(classes)), np.int64)
+    rows = [number for number, row in enumerate(part.rows) for _ in row.labels]
+    targets[rows, [position[label] for row in part.rows for label in row.labels]] = 1
+    return ImageFiles(part.root, tuple(row.path.replace(os.sep, "/") for row in part.rows), targets, classes)
+
+
+def _require_known(part: _Part, known: Iterable[str], split: str) -> None:
+    names = dict.fromkeys(known)
+    for row in part.rows:
+        unknown = [label for label in row.labels if label not in names]
+        if unknown:
+            what = "which training has not" if split != "train" else "which the recipe's classes leave out"
+            raise VtkError(
+                f"the {split} split has the label{'s' * (len(unknown) > 1)} {listed(unknown)}, {what}",
+                place=f"{part.file}:{row.line}",
+                hint=f"training knows {listed(names)}",
+                code=ExitCode.DATA,
+            )
