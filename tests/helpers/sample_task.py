@@ -23,7 +23,7 @@ class FolderData(Section):
 class TableData(Section):
     """Images listed in a table."""
 
-    name: Literal["table"] = "table"
+    name: Literal["table", "list"] = "table"
     file: str = Field(description="The CSV file.")
     column: str = Field("label", description="Column of the labels.")
 

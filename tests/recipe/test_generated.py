@@ -39,6 +39,7 @@ def test_reference_names_every_core_key() -> None:
         "| `loader.workers` | whole number ≥ 0 or `auto` | `auto` |",
         "| `schedule.milestones` | list of whole number ≥ 1 | required | Epochs of the drops, rising. |",
         "**`optimizer`** with `name: adam` (default): Adam",
+        "**`stages.N.optimizer`**: Instead of the recipe's optimizer. It takes what `optimizer` takes.",
     ],
 )
 def test_rows(row: str) -> None:

@@ -38,6 +38,22 @@ def test_rule(base: dict[str, Any], over: dict[str, Any], result: dict[str, Any]
     assert to_python(laid(base, over)) == result
 
 
+@pytest.mark.parametrize(
+    ("demo", "left"),
+    [
+        ({"model": {"size": 2}}, {}),
+        ({"model": {"name": "small"}}, {"model": {"name": "small"}}),
+        ({"data": {"source": {"limit": 3}, "rows": 1}}, {"data": {"rows": 1}}),
+        ({"train": {"epochs": 1}, "seed": 3}, {"train": {"epochs": 1}, "seed": 3}),
+    ],
+)
+def test_a_replaced_section_takes_what_the_demo_changed_in_it(demo: dict[str, Any], left: dict[str, Any]) -> None:
+    base = {"model": {"name": "big"}, "data": {"source": {"name": "a"}}, "train": {"epochs": 9}, "demo": demo}
+    over = {"model": {"name": "other"}, "data": {"source": {"name": "b"}}, "train": {"epochs": 8}}
+    found = to_python(laid(base, over))["demo"]
+    assert {key: value for key, value in found.items() if value} == {key: value for key, value in left.items() if value}
+
+
 def test_order_is_that_of_the_base_then_what_is_new() -> None:
     assert list(laid({"b": 1, "a": 2}, {"c": 3, "a": 4}).entries) == ["b", "a", "c"]
 

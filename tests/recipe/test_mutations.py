@@ -178,12 +178,13 @@ def test_values_replaced_dropped_and_misspelt(attempt: Attempt) -> None:
 
 
 @pytest.mark.slow
-def test_every_value_of_every_shipped_recipe(attempt: Attempt, catalogue: Catalogue) -> None:
+def test_values_of_every_shipped_recipe(attempt: Attempt, catalogue: Catalogue) -> None:
     recipes = shipped_recipes()
     assert recipes
     for recipe in recipes:
         original = yaml.safe_load(load_recipe(recipe.path, catalogue=catalogue).to_yaml())
-        for tree in damaged(original):
+        trees = list(damaged(original))
+        for tree in random.Random(0).sample(trees, min(300, len(trees))):
             attempt(yaml.safe_dump(tree, sort_keys=False))
 
 

@@ -24,6 +24,7 @@ VALID = [
     "optimizer: {name: sgd, momentum: 0.9}",
     "data: {classes: [a], size: [1, 2], weights: {a: 0.5}}",
     "data: {name: table, file: a.csv}",
+    "data: {name: list, file: a.csv}",
     "augment: [{name: flip}, {name: crop, size: 3}, {name: crop, size: [1, 2]}]",
     "stages: [{epochs: 1, freeze: true, optimizer: {name: lbfgs}, schedule: {name: step, step_size: 2}}]",
     "loader: {workers: auto}",
@@ -136,7 +137,9 @@ def test_a_resolved_recipe_fits(accepts: Accepts, load: Callable[..., ResolvedRe
 def test_shipped_recipes_fit_their_committed_schemas() -> None:
     from toolkit.recipe.shipped import shipped_recipes
 
-    for recipe in shipped_recipes():
+    recipes = shipped_recipes()
+    assert recipes
+    for recipe in recipes:
         task = load_recipe(recipe.path).task.entry.name
         committed = recipe.path.parent / "schemas" / f"{task}.json"
         node = compose_file(recipe.path.read_bytes(), recipe.name)

@@ -7,8 +7,9 @@ import pytest
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe import shipped
-from toolkit.recipe.load import load_recipe
+from toolkit.recipe.load import load_recipe, load_text
 from toolkit.recipe.shipped import Source, find_shipped, shipped_recipes
+from toolkit.recipe.source import extends_chain, read_document
 
 
 @pytest.fixture
@@ -83,3 +84,19 @@ class TestLoading:
 def test_the_repositorys_own_recipes_are_found() -> None:
     (source,) = shipped.sources()
     assert source.folder.name in ("recipes", "shipped_recipes")
+    assert {recipe.path for recipe in shipped_recipes()} == set(source.folder.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", [recipe.name for recipe in shipped_recipes()])
+def test_every_shipped_recipe_is_valid_with_and_without_its_demo(name: str) -> None:
+    recipe = find_shipped(name)
+    assert recipe.title
+    assert load_recipe(name).recipe.name == name
+    if any("demo" in document.root.entries for document in extends_chain(read_document(name))):
+        assert load_recipe(name, demo=True).demo
+
+
+def test_the_readmes_example_is_valid() -> None:
+    (source,) = shipped.sources()
+    example = (source.folder / "README.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    assert load_text(example, demo=True).recipe.train.epochs == 2

@@ -6,8 +6,29 @@ from toolkit.recipe.nodes import Entry, MapNode, Node, ScalarNode
 
 
 def overlay(base: MapNode, over: MapNode) -> MapNode:
-    """A whole recipe laid over another; at the top ``name`` only names the run and replaces nothing."""
+    """A whole recipe laid over another; at the top ``name`` only names the run and replaces nothing.
+
+    Where ``over`` replaces a section, what the base's demo changed in that section goes with it.
+    """
+    demo = base.entries.get("demo")
+    if demo is not None and isinstance(demo.node, MapNode):
+        base = base.with_entry("demo", Entry(demo.key, _still_meant(demo.node, base, over)))
     return _merge_keys(base, over, top=True)
+
+
+def _still_meant(demo: MapNode, base: MapNode, over: MapNode) -> MapNode:
+    """``demo`` without its changes to sections that ``over`` replaces. One that has a ``name`` stands for itself."""
+    kept = {}
+    for key, entry in demo.entries.items():
+        old, new = base.get(key), over.get(key)
+        if isinstance(entry.node, MapNode) and isinstance(old, MapNode) and isinstance(new, MapNode):
+            if _renamed(old, new):
+                if "name" in entry.node.entries:
+                    kept[key] = entry
+                continue
+            entry = Entry(entry.key, _still_meant(entry.node, old, new))
+        kept[key] = entry
+    return MapNode(kept, demo.mark)
 
 
 def merge(base: Node, over: Node) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from toolkit.hooks.catalogue import Catalogue, Kind, Loaded
 from toolkit.recipe.nodes import Mark
 from toolkit.recipe.plugins import load_plugin
+from toolkit.recipe.resolved import dump_yaml
 from toolkit.recipe.sections import Recipe
 from toolkit.recipe.shape import Shape, field_default
 
@@ -59,8 +61,9 @@ def _same(info: FieldInfo, core: FieldInfo | None) -> bool:
 
 
 def _about(schema: type[BaseModel]) -> list[str]:
-    text = schema.__doc__ if "__doc__" in vars(schema) else None
-    return [" ".join(text.split()).replace("``", "`")] if text else []
+    """The first paragraph of a section's own docstring."""
+    text = inspect.cleandoc(vars(schema).get("__doc__") or "")
+    return [_cell(text.partition("\n\n")[0])] if text else []
 
 
 @dataclass
@@ -86,44 +89,46 @@ class _Tables:
 
     def _inside(self, key: str, info: FieldInfo) -> Iterator[str]:
         shape, sections = Shape.of_field(info), _sections(info)
+        about = f"**`{key}`**{f': {_cell(info.description)}' if info.description else ''}"
         if not sections:
             return
-        default = getattr(field_default(info), shape.chooser, None) if shape.chooser else None
-        prefix = f"{key}." if shape.variants or shape.model is not None else f"{key}.N."
-        about = f"**`{key}`**{f': {_cell(info.description)}' if info.description else ''}"
-        if all(section in self.written for section in sections.values()):
-            first = self.written[next(iter(sections.values()))]
-            yield f"{about} It takes what `{first}` takes."
+        if all(section in self.written for section in sections):
+            yield f"{about} It takes what `{self.written[next(iter(sections))]}` takes."
             return
         if info.description:
             yield about
-        for name, section in sections.items():
-            yield from self._section(key, prefix, name, section, is_default=name == default)
+        default = getattr(field_default(info), shape.chooser, None) if shape.chooser else None
+        prefix = f"{key}." if shape.variants or shape.model is not None else f"{key}.N."
+        for section, names in sections.items():
+            if names:
+                yield self._title(key, section, names, default)
+            elif not info.description:
+                yield ": ".join([about, *_about(section)])
+            if section not in self.written:
+                self.written[section] = key
+                yield from self.of(section, prefix=prefix, leave_out="name" if names else "")
 
-    def _section(
-        self, key: str, prefix: str, name: str, section: type[BaseModel], *, is_default: bool
-    ) -> Iterator[str]:
-        title = f"**`{key}`**" + (f" with `name: {name}`" if name else "") + (" (default)" if is_default else "")
+    def _title(self, key: str, section: type[BaseModel], names: Sequence[str], default: str | None) -> str:
+        others = "".join(f", `{name}`" for name in names[1:])
+        title = f"**`{key}`** with `name: {names[0]}`{others}{' (default)' if default in names else ''}"
         if section in self.written:
-            yield f"{title}: takes what `{self.written[section]}` takes."
-            return
-        self.written[section] = key
-        yield ": ".join([title, *_about(section)])
-        yield from self.of(section, prefix=prefix, leave_out="name" if name else "")
+            return f"{title}: takes what `{self.written[section]}` takes."
+        return ": ".join([title, *_about(section)])
 
 
-def _sections(info: FieldInfo) -> Mapping[str, type[BaseModel]]:
-    """The sections that stand under a key, by name; one without a choice has the name ``""``."""
+def _sections(info: FieldInfo) -> Mapping[type[BaseModel], Sequence[str]]:
+    """The sections that may stand under a key, each with the names that choose it; none where there is no choice."""
     shape = Shape.of_field(info)
-    inner = shape.item(0, None)
-    for candidate in (shape, inner):
-        if candidate is None:
-            continue
-        if candidate.variants:
-            return candidate.variants
-        if candidate.model is not None:
-            return {"": candidate.model}
-    return {}
+    found: dict[type[BaseModel], list[str]] = {}
+    for candidate in filter(None, (shape, shape.item(0, None))):
+        for name, section in candidate.variants.items():
+            found.setdefault(section, []).append(name)
+        for part in candidate.alternatives:
+            if not found and part.model is not None:
+                found[part.model] = []
+        if found:
+            break
+    return found
 
 
 def _row(key: str, info: FieldInfo) -> str:
@@ -137,13 +142,7 @@ def _default(info: FieldInfo) -> str:
         return "required" if info.is_required() else ""
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
-    if isinstance(value, tuple):
-        value = list(value)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    return "`" + _cell(str(value) if value != "" else '""') + "`"
+    return "" if value is None else f"`{_cell(dump_yaml(to_jsonable_python(value), flow=True))}`"
 
 
 def _type(annotation: Any, metadata: Sequence[Any] = ()) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +68,13 @@ class ResolvedRecipe:
         return head + dump_yaml(self.to_dict())
 
 
-def dump_yaml(data: Any) -> str:
-    """Plain data as YAML that the recipe loader reads back to the same data."""
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return text
+def dump_yaml(data: Any, *, flow: bool = False) -> str:
+    """Plain data as YAML that the recipe loader reads back to the same data; in one line with ``flow``."""
+    width = math.inf if flow else _WIDTH
+    text: str = yaml.dump(
+        data, Dumper=_Dumper, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=width
+    )
+    return text.removesuffix("...\n").strip() if flow else text
 
 
 class _Dumper(yaml.SafeDumper):

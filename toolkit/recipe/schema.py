@@ -117,10 +117,10 @@ def _settle_choice(schema: Schema) -> Schema:
     chooser = schema.pop("discriminator", None)
     if chooser is None or "oneOf" not in schema:
         return schema
-    key = chooser["propertyName"]
+    mapping, key = chooser["mapping"], chooser["propertyName"]
     schema["oneOf"] = [
-        {"$ref": ref} if name == default else {"$ref": ref, "required": [key]}
-        for name, ref in chooser["mapping"].items()
+        {"$ref": ref} if ref == mapping.get(default) else {"$ref": ref, "required": [key]}
+        for ref in dict.fromkeys(mapping.values())
     ]
     return schema
 
