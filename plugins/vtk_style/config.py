@@ -48,8 +48,8 @@ class DataSection(Section):
     """The pictures."""
 
     content: str = Field(description="Picture to be painted: a file, or sklearn:china.jpg.")
-    styles: list[Annotated[StyleSource, BeforeValidator(style_source)]] = Field(
-        min_length=1, description="Pictures whose texture it takes, as FILE, FILE:WEIGHT or sections."
+    styles: list[Annotated[StyleSource, BeforeValidator(style_source, json_schema_input_type=StyleSource | str)]] = (
+        Field(min_length=1, description="Pictures whose texture it takes, as FILE, FILE:WEIGHT or sections.")
     )
     style_scale: float = Field(
         1.0, gt=0, le=8, description="Longer side of a style against that of the result; larger makes larger strokes."
