@@ -6,7 +6,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -28,6 +27,7 @@ _ENVIRONMENT = {
     # Idle OpenMP threads give the core back soon: without it a busy neighbour slows training many times over.
     "GOMP_SPINCOUNT": "1000",
 }
+_COMPLETE = "_VTK_COMPLETE"
 
 
 class LazyGroup(click.Group):
@@ -106,10 +106,22 @@ def main(args: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     session = Session(traceback=os.environ.get("VTK_TRACEBACK", "") not in {"", "0"})
     try:
-        code: Any = cli.main(
-            args=None if args is None else list(args), prog_name="vtk", standalone_mode=False, obj=session
-        )
+        code = _invoke(sys.argv[1:] if args is None else list(args), session)
         sys.stdout.flush()
     except BaseException as error:
         return report(error, with_traceback=session.traceback)
-    return int(code or 0)
+    return code
+
+
+def _invoke(args: list[str], session: Session) -> int:
+    """What click's own ``main`` does, less its ways of exiting: every end of ``vtk`` is one of ours."""
+    instruction = os.environ.get(_COMPLETE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, "vtk", _COMPLETE, instruction)
+    try:
+        with cli.make_context("vtk", args, obj=session) as ctx:
+            return int(cli.invoke(ctx) or 0)
+    except click.exceptions.Exit as end:
+        return int(end.exit_code)

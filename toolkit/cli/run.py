@@ -58,7 +58,7 @@ def command(
         out = resume_directory(target, out)
     resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
     if resume and out is not None:
-        from toolkit.run.resume import require_same_recipe
+        from toolkit.run.same_recipe import require_same_recipe
 
         require_same_recipe(resolved, out)
     outcome = _execute(resolved, out, resume, quiet)

@@ -1,0 +1,106 @@
+"""``vtk run``: results on stdout, everything else on stderr, resuming."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import ExitCode
+
+
+def test_the_result_is_on_stdout_and_the_rest_on_stderr(vtk: Callable, here: Path) -> None:
+    said = vtk("run", "toy.yaml", "--out", "runs/a")
+    assert said.code == ExitCode.OK
+    history = [json.loads(line) for line in (here / "runs/a/metrics.jsonl").read_text().splitlines()]
+    assert f"mae {history[-1]['val/mae']:.4g}" in said.out
+    assert "vtk predict runs/a" in said.out
+    assert "epoch" not in said.out.replace("2 epochs", "")
+    assert "epoch 2/2" in said.err
+    for line in said.out.splitlines()[3:]:
+        name, _, place = line.partition(" ")
+        assert name == "next" or (here / place.strip()).exists()
+
+
+def test_json_is_one_document(vtk: Callable, here: Path) -> None:
+    document = json.loads(vtk("run", "toy.yaml", "--json", "--demo").out)
+    directory = here / document["directory"]
+    assert document["demo"] is True
+    assert document["steps"] == 4
+    assert (directory / "bundle" / "bundle.json").is_file()
+    assert json.loads((directory / "report" / "report.json").read_text())["metrics"] == document["metrics"]
+
+
+def test_quiet_prints_the_directory_and_nothing_else(vtk: Callable, here: Path) -> None:
+    said = vtk("run", "toy.yaml", "--quiet")
+    assert said.err == ""
+    assert (here / said.out.strip() / "recipe.yaml").is_file()
+    assert len(said.out.splitlines()) == 1
+
+
+def test_a_run_directory_is_not_overwritten(vtk: Callable, trained: Path) -> None:
+    before = sorted((p, p.stat().st_mtime_ns) for p in trained.rglob("*"))
+    said = vtk("run", "toy.yaml", "--out", trained)
+    assert said.code == ExitCode.CANNOT_CREATE
+    assert "--resume" in said.err
+    assert sorted((p, p.stat().st_mtime_ns) for p in trained.rglob("*")) == before
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_does(start: Callable, vtk: Callable, here: Path) -> None:
+    # A pipe that is read line by line tells when training has begun.
+    child = start("run", "toy.yaml", "--out", "a", "--set", "train.epochs=100000", "--set", "train.log_every=4")
+    for line in child.stderr:
+        if " loss " in line:
+            break
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == ExitCode.INTERRUPTED
+    assert "vtk run a --resume" in err
+    assert "Traceback" not in err
+    assert json.loads((here / "a" / "status.json").read_text())["status"] == "stopped"
+    assert vtk("run", "a", "--resume", "--set", "train.epochs=3").code == ExitCode.RECIPE
+
+
+def test_resuming_a_finished_run_changes_nothing(vtk: Callable, here: Path) -> None:
+    first = json.loads(vtk("run", "toy.yaml", "--out", "a", "--json").out)
+    rows = (here / "a/metrics.jsonl").read_text()
+    for args in ("a", "--resume"), ("toy.yaml", "--out", "a", "--resume"), ("a", "--out", "a", "--resume"):
+        again = json.loads(vtk("run", *args, "--json").out)
+        assert again["metrics"] == first["metrics"]
+    assert (here / "a/metrics.jsonl").read_text() == rows
+
+
+def test_another_recipe_does_not_resume(vtk: Callable, here: Path, trained: Path) -> None:
+    said = vtk("run", "toy.yaml", "--out", trained, "--resume", "--set", "optimizer.lr=0.5", "--set", "seed=7")
+    assert said.code == ExitCode.RECIPE
+    assert "optimizer.lr: was 0.001, is 0.5" in said.err
+    assert "seed: was 0, is 7" in said.err
+
+
+def test_resuming_elsewhere_than_in_the_run_is_refused(vtk: Callable, trained: Path) -> None:
+    said = vtk("run", trained, "--out", "b", "--resume")
+    assert said.code == ExitCode.USAGE
+    assert "leave out --out" in said.err
+
+
+def test_a_runs_recipe_runs_again_in_a_new_directory(vtk: Callable, trained: Path) -> None:
+    again = json.loads(vtk("run", trained, "--json").out)
+    report = json.loads((trained / "report" / "report.json").read_text())
+    assert again["metrics"] == report["metrics"]
+    assert Path(again["directory"]).resolve() != trained
+
+
+def test_a_loss_that_is_not_finite_has_its_own_exit_code(vtk: Callable, here: Path) -> None:
+    said = vtk("run", "toy.yaml", "--out", "a", "--set", "data.poison_at=3")
+    assert said.code == ExitCode.NON_FINITE
+    assert said.err.splitlines()[-2].startswith("error: the loss is nan")
+    assert json.loads((here / "a" / "status.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize("column", ["value", "origin"])
+def test_the_device_is_a_recipe_key(vtk: Callable, column: str) -> None:
+    values = json.loads(vtk("check", "toy.yaml", "--device", "cpu", "--json").out)["values"]["train.device"]
+    assert values[column] == {"value": "cpu", "origin": "--set train.device=cpu"}[column]
