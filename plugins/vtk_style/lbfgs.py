@@ -40,7 +40,7 @@ class LBFGS(torch.optim.Optimizer):
         self,
         params: Iterable[Tensor],
         lr: float = 1.0,
-        history: int = 10,
+        history: int = 6,
         history_dtype: torch.dtype | None = None,
         first_step: float = 0.02,
         longest_step: float = 0.25,

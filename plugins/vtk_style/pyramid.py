@@ -42,5 +42,6 @@ def shared_steps(steps: int, levels: int) -> list[int]:
     Coarse steps cost a fraction of fine ones and move large shapes; measured at equal cost, halving ended lowest.
     """
     shares = [1 << k for k in reversed(range(levels))]
-    finer = [max(1, steps * share // sum(shares)) for share in shares[1:]]
-    return [max(1, steps - sum(finer)), *finer]
+    spare = max(0, steps - levels)
+    finer = [1 + spare * share // sum(shares) for share in shares[1:]]
+    return [levels + spare - sum(finer), *finer]

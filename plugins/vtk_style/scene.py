@@ -76,20 +76,23 @@ class Scene:
         return StylePicture(source, picture, texture, region)
 
     def _check_sizes(self, reach: Field) -> None:
-        for size in self.recipe.sizes:
-            shape = fitted(self.content.size, size)
-            if min(shape) < reach.stride * 2:
+        first, least = min(self.recipe.sizes), 2 * reach.stride
+        sides = [(self.content, first), *((style.picture, self._style_side(first)) for style in self.styles)]
+        for picture, side in sides:
+            height, width = picture.size
+            shape = fitted(picture.size, side)
+            if min(height, width, *shape) < least:
                 raise VtkError(
-                    f"at {shape[1]}×{shape[0]} pixels the content is too small for the chosen layers",
-                    place=self.content.name,
-                    hint=f"The shorter side needs {reach.stride * 2} pixels: take a larger --size or fewer levels.",
+                    f"{width}×{height} pixels, {shape[1]}×{shape[0]} at the first stage, are too few for the chosen layers",
+                    place=picture.name,
+                    hint=f"The shorter side needs {least} pixels: take a larger picture or --size, or fewer levels.",
                 )
         for style in self.styles:
-            smallest = min(fitted(style.picture.size, self._style_side(min(self.recipe.sizes))))
-            if min(*style.picture.size, smallest) < reach.size:
-                height, width = style.picture.size
+            used = fitted(style.picture.size, self._style_side(max(self.recipe.sizes)))
+            if min(*style.picture.size, *used) < reach.size:
+                (height, width), (rows, columns) = style.picture.size, used
                 raise VtkError(
-                    f"{width}×{height} pixels, {smallest} on the shorter side at the first stage, are less than the "
+                    f"{width}×{height} pixels, {columns}×{rows} at the last stage, are less than the "
                     f"{reach.size} that the deepest layer sees",
                     place=style.picture.name,
                     hint="Use a larger style picture, a larger data.style_scale or --size, or shallower layers.",

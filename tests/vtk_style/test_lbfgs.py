@@ -56,7 +56,7 @@ def test_progress_does_not_depend_on_the_scale_of_the_objective(scale):
     _, losses, optimizer = minimise(function, start, 60)
     reference = minimise(quadratic(64)[0], start, 60)[1]
     assert losses[-1] / losses[0] == pytest.approx(reference[-1] / reference[0], rel=0.2)
-    assert len(optimizer.state[optimizer.param_groups[0]["params"][0]]["s"]) == 10
+    assert len(optimizer.state[optimizer.param_groups[0]["params"][0]]["s"]) == 6
 
 
 def test_the_first_step_has_its_length_for_any_size_and_scale():
