@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit import Data, ExitCode, VtkError
+from toolkit import Data
 from toolkit.data.datasets import build_dataset
-from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from toolkit.data.images import build_preprocess, fingerprint, keep_cut
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import joined
-from toolkit.data.splits import apply_manifest, manifest_of, read_manifest, split_found, stratified, write_manifest
-from vtk_classification.config import BackboneModel, ClassificationRecipe, MeanStd
-from vtk_classification.model import planned_download
+from toolkit.data.splits import split_found, stratified
+from toolkit.models.build import planned_download
+from vtk_classification.config import ClassificationRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from toolkit import Run
-
-MANIFEST = "split.json"
-_HALF = [0.5]
 
 
 def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
@@ -35,7 +31,7 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
         found = _all_as_test(recipe, run.trained_meta["classes"])
     else:
         found = _cut(recipe, run.directory)
-    preprocess = build_preprocess(recipe, in_memory=isinstance(found.train, ImageArrays))
+    preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
     classes = list(found.train.classes)
     return Data(
         train=build_dataset(found.train, preprocess, recipe.data.augment),
@@ -53,66 +49,13 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
     )
 
 
-def build_preprocess(recipe: ClassificationRecipe, *, in_memory: bool) -> Preprocess:
-    """What evaluation and prediction do to an image. ``in_memory``: images that come in one size already."""
-    data = recipe.data
-    resize: int | None
-    if data.resize == "squeeze" or (data.resize == "auto" and in_memory):
-        resize = None
-    else:
-        resize = round(data.image_size * 8 / 7) if data.resize == "auto" else data.resize
-    if resize is not None and resize < data.image_size:
-        raise VtkError(
-            f"images whose short side is brought to {resize} pixels have no centre of {data.image_size} pixels",
-            place="data.resize",
-            hint=f"set data.resize to {data.image_size} or more, or to squeeze",
-            code=ExitCode.RECIPE,
-        )
-    mean, std = _mean_std(recipe)
-    size = data.image_size
-    return Preprocess(height=size, width=size, resize=resize, channels=1 if data.grey else 3, mean=mean, std=std)
-
-
-def _mean_std(recipe: ClassificationRecipe) -> tuple[list[float], list[float]]:
-    choice = recipe.data.normalize
-    if isinstance(choice, MeanStd):
-        return _own_mean_std(choice, 1 if recipe.data.grey else 3)
-    if choice == "auto" and isinstance(recipe.model, BackboneModel):
-        from toolkit.models.backbones import preprocessing
-
-        wanted = preprocessing(recipe.model.arch)
-        return list(wanted.mean), list(wanted.std)
-    if choice == "imagenet":
-        return list(IMAGENET_MEAN), list(IMAGENET_STD)
-    return _HALF, _HALF
-
-
-def _own_mean_std(choice: MeanStd, channels: int) -> tuple[list[float], list[float]]:
-    for key in ("mean", "std"):
-        count = len(getattr(choice, key))
-        if count not in (1, channels):
-            raise VtkError(
-                f"{count} numbers for images of {channels} channels",
-                place=f"data.normalize.{key}",
-                hint=f"give one number, or {channels}",
-                code=ExitCode.RECIPE,
-            )
-    size = max(len(choice.mean), len(choice.std))
-    return (choice.mean * size)[:size], (choice.std * size)[:size]
-
-
 def _cut(recipe: ClassificationRecipe, directory: Path | None) -> Found:
-    """The splits; a run that has a manifest keeps to it, another one writes its own."""
-    found = recipe.data.source.load()
-    manifest = None if directory is None else directory / MANIFEST
-    if manifest is not None and manifest.is_file():
-        return apply_manifest(found, read_manifest(manifest))
+    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: _fresh_cut(recipe, found))
+
+
+def _fresh_cut(recipe: ClassificationRecipe, found: Found) -> Found:
     cut = split_found(found, recipe.data.split, recipe.seed)
-    if recipe.data.limit is not None:
-        cut = _limited(cut, recipe.data.limit, recipe.seed)
-    if manifest is not None:
-        write_manifest(manifest, manifest_of(cut, recipe.seed))
-    return cut
+    return cut if recipe.data.limit is None else _limited(cut, recipe.data.limit, recipe.seed)
 
 
 def _limited(found: Found, limit: int, seed: int) -> Found:
@@ -141,20 +84,6 @@ def _still_to_come(recipe: ClassificationRecipe, wanted: Sequence[str]) -> Data:
     """A check writes and fetches nothing: it learns what a run would fetch first."""
     weights = planned_download(recipe.model)
     return Data(plan={"downloads": [*wanted, *([weights] if weights else [])]})
-
-
-def fingerprint(found: Found) -> str:
-    """Names the training data: SHA-256 over paths, file sizes and labels, or over the pixels of images in memory."""
-    train = found.train
-    digest = hashlib.sha256("\0".join(train.classes).encode())
-    if isinstance(train, ImageArrays):
-        digest.update(np.ascontiguousarray(train.images).data)
-    else:
-        for path, file in zip(train.paths, train.files, strict=True):
-            digest.update(f"{path}\0{file.stat().st_size}\0".encode())
-    if train.targets is not None:
-        digest.update(np.ascontiguousarray(train.targets).data)
-    return digest.hexdigest()
 
 
 def describe(recipe: ClassificationRecipe, found: Found) -> dict[str, Any]:

@@ -41,8 +41,8 @@ class Classification:
 
     @hookimpl
     def vtk_model(self, recipe: ClassificationRecipe, data: Data) -> nn.Module:
-        """A plain network or a backbone; see ``model.py``."""
-        from vtk_classification.model import build_model
+        """A plain network or a backbone."""
+        from toolkit.models.build import build_model
 
         return build_model(recipe.model, data)
 
@@ -63,7 +63,7 @@ class Classification:
     @hookimpl
     def vtk_stage_start(self, run: Run, stage: Stage) -> None:
         """Freezes and thaws what the stage says."""
-        from vtk_classification.model import set_trainable
+        from toolkit.models.build import set_trainable
 
         recipe: Any = run.recipe
         section: Any = stage.section

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Figure, Table
-from toolkit.data.types import IndexBatch
+from toolkit.run.sample_sheet import sample_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from toolkit import Run
     from toolkit.run.report import Result
 
-_SHEET_ROWS, _SHEET_COLUMNS = 4, 6
-_SHEET_DRAW = 0x5A3E  # keeps this draw apart from others of the same seed
 _MOST_NUMBERS = 20  # beyond so many classes the numbers in the cells cannot be read
 
 
@@ -33,18 +31,9 @@ def report(run: Run, result: Result) -> list[Figure | Table]:
         items.append(class_table(result.outputs, result.targets, classes))
         items.append(confusion_figure(result.outputs, result.targets, classes))
     if run.data.train is not None:
-        items.append(sample_figure(*drawn_samples(run)))
+        names = run.data.meta["classes"]
+        items.append(sample_sheet(run, lambda targets: [names[target] for target in targets.tolist()]))
     return items
-
-
-def drawn_samples(run: Run) -> tuple[npt.NDArray[np.uint8], list[str]]:
-    """Training samples of the first epoch, drawn by the run's seed, as uint8 images with their class names."""
-    rng = np.random.default_rng([run.seed, _SHEET_DRAW])
-    count = len(run.data.train)
-    chosen = rng.choice(count, min(count, _SHEET_ROWS * _SHEET_COLUMNS), replace=False)
-    batch = run.data.train.__getitems__(IndexBatch(chosen, seed=run.seed, epoch=0))
-    names = [run.data.meta["classes"][target] for target in batch.targets.tolist()]
-    return batch.inputs.numpy(), names
 
 
 def class_table(outputs: Tensor, targets: Tensor, classes: Sequence[str]) -> Table:
@@ -107,28 +96,3 @@ def _draw_confusions(counts: npt.NDArray[Any], classes: Sequence[str], path: Pat
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     canvas.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     canvas.savefig(path, dpi=120)
-
-
-def sample_figure(images: npt.NDArray[np.uint8], titles: Sequence[str]) -> Figure:
-    """A contact sheet.
-
-    Args:
-        images: uint8, shape (n, height, width, 3) or (n, height, width, 1), n ≤ 24.
-        titles: one for each image.
-    """
-    return Figure(
-        "samples", "Training samples as they enter the model, augmented", partial(_draw_samples, images, list(titles))
-    )
-
-
-def _draw_samples(images: npt.NDArray[np.uint8], titles: Sequence[str], path: Path) -> None:
-    from matplotlib.figure import Figure as Canvas
-
-    rows = -(-len(images) // _SHEET_COLUMNS)
-    canvas = Canvas(figsize=(1.6 * _SHEET_COLUMNS, 1.8 * rows), layout="constrained")
-    for axes in canvas.subplots(rows, _SHEET_COLUMNS, squeeze=False).flat:
-        axes.set_axis_off()
-    for axes, image, title in zip(canvas.axes, images, titles, strict=False):
-        axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(title, fontsize=9)
-    canvas.savefig(path, dpi=100)

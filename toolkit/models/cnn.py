@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from toolkit import ExitCode, VtkError
-from vtk_classification.presets import CnnForm
+from toolkit.errors import ExitCode, VtkError
+from toolkit.models.cnn_forms import CnnForm
 
 
 class Cnn(nn.Module):

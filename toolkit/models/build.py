@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit import ExitCode, VtkError
-from vtk_classification.config import BackboneModel, ClassificationStage, CnnModel
+from toolkit.errors import ExitCode, VtkError
+from toolkit.models.sections import BackboneModel, CnnModel
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from toolkit import Data
-    from vtk_classification.config import ModelChoice
+    from toolkit.data.types import Data
+    from toolkit.models.sections import ImageStage, ModelChoice
+
+__all__ = ["build_model", "planned_download", "set_trainable"]
 
 
 def build_model(section: ModelChoice, data: Data) -> nn.Module:
@@ -23,7 +25,7 @@ def build_model(section: ModelChoice, data: Data) -> nn.Module:
 
 
 def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
-    from vtk_classification.cnn import Cnn
+    from toolkit.models.cnn import Cnn
 
     return Cnn(
         section.form(),
@@ -57,7 +59,7 @@ def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: b
     return built.model
 
 
-def set_trainable(model: nn.Module, section: ModelChoice, stage: ClassificationStage | None) -> None:
+def set_trainable(model: nn.Module, section: ModelChoice, stage: ImageStage | None) -> None:
     """Let those parameters train that the stage says, or else the model section.
 
     Raises:

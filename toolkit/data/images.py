@@ -1,0 +1,102 @@
+"""From the recipe's data section to preprocessing and splits, for every task on labelled images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from toolkit.data.sections import ImageData, MeanStd
+from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.splits import apply_manifest, manifest_of, read_manifest, write_manifest
+from toolkit.errors import ExitCode, VtkError
+from toolkit.models.sections import BackboneModel
+
+if TYPE_CHECKING:
+    from toolkit.models.sections import ModelChoice
+
+__all__ = ["MANIFEST", "build_preprocess", "fingerprint", "keep_cut"]
+
+MANIFEST = "split.json"
+_HALF = [0.5]
+
+
+def build_preprocess(data: ImageData, model: ModelChoice, *, in_memory: bool) -> Preprocess:
+    """What evaluation and prediction do to an image. ``in_memory``: images that come in one size already."""
+    resize: int | None
+    if data.resize == "squeeze" or (data.resize == "auto" and in_memory):
+        resize = None
+    else:
+        resize = round(data.image_size * 8 / 7) if data.resize == "auto" else data.resize
+    if resize is not None and resize < data.image_size:
+        raise VtkError(
+            f"images whose short side is brought to {resize} pixels have no centre of {data.image_size} pixels",
+            place="data.resize",
+            hint=f"set data.resize to {data.image_size} or more, or to squeeze",
+            code=ExitCode.RECIPE,
+        )
+    mean, std = _mean_std(data, model)
+    size = data.image_size
+    return Preprocess(height=size, width=size, resize=resize, channels=1 if data.grey else 3, mean=mean, std=std)
+
+
+def _mean_std(data: ImageData, model: ModelChoice) -> tuple[list[float], list[float]]:
+    choice = data.normalize
+    if isinstance(choice, MeanStd):
+        return _own_mean_std(choice, 1 if data.grey else 3)
+    if choice == "auto" and isinstance(model, BackboneModel):
+        from toolkit.models.backbones import preprocessing
+
+        wanted = preprocessing(model.arch)
+        return list(wanted.mean), list(wanted.std)
+    if choice == "imagenet":
+        return list(IMAGENET_MEAN), list(IMAGENET_STD)
+    return _HALF, _HALF
+
+
+def _own_mean_std(choice: MeanStd, channels: int) -> tuple[list[float], list[float]]:
+    for key in ("mean", "std"):
+        count = len(getattr(choice, key))
+        if count not in (1, channels):
+            raise VtkError(
+                f"{count} numbers for images of {channels} channels",
+                place=f"data.normalize.{key}",
+                hint=f"give one number, or {channels}",
+                code=ExitCode.RECIPE,
+            )
+    size = max(len(choice.mean), len(choice.std))
+    return (choice.mean * size)[:size], (choice.std * size)[:size]
+
+
+def keep_cut(found: Found, directory: Path | None, seed: int, cut: Callable[[Found], Found]) -> Found:
+    """The splits: a run that has a manifest keeps to it, another one cuts and writes its own.
+
+    Args:
+        directory: the run's; None writes nothing.
+        cut: makes the splits of what the source found.
+    """
+    manifest = None if directory is None else directory / MANIFEST
+    if manifest is not None and manifest.is_file():
+        return apply_manifest(found, read_manifest(manifest))
+    parts = cut(found)
+    if manifest is not None:
+        write_manifest(manifest, manifest_of(parts, seed))
+    return parts
+
+
+def fingerprint(found: Found) -> str:
+    """Names the training data: SHA-256 over paths, file sizes and labels, or over the pixels of images in memory."""
+    train = found.train
+    digest = hashlib.sha256("\0".join(train.classes).encode())
+    if isinstance(train, ImageArrays):
+        digest.update(np.ascontiguousarray(train.images).data)
+    else:
+        for path, file in zip(train.paths, train.files, strict=True):
+            digest.update(f"{path}\0{file.stat().st_size}\0".encode())
+    if train.targets is not None:
+        digest.update(np.ascontiguousarray(train.targets).data)
+    return digest.hexdigest()

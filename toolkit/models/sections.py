@@ -1,0 +1,98 @@
+"""Recipe sections for networks: which one, and which of its parameters train. Checking a recipe needs no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from toolkit.models.cnn_forms import PRESETS, CnnForm, Preset
+from toolkit.recipe.section import Section
+from toolkit.recipe.sections import StageSection
+
+__all__ = ["BackboneModel", "CnnModel", "ImageStage", "ModelChoice"]
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1)]
+
+
+class CnnModel(Section):
+    """A plain convolutional network; keys that are left out are the preset's."""
+
+    name: Literal["cnn"]
+    preset: Preset | None = Field(
+        None,
+        description="`mnist`: 16-32, fc 128. `catsdogs`: 16-32-64, fc 512. `cifar10`: 16-32, fc 512. `lenet`: 5×5 "
+        "kernels, 6-16, fc 120-84.",
+    )
+    channels: Annotated[list[Width], Field(min_length=1)] | None = Field(
+        None, description="Outputs of each block's convolution."
+    )
+    kernel: Width | None = Field(None, description="Side of the convolutions' kernels; 3 without a preset.")
+    padding: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Pixels of zeros around each convolution's input; 1 without a preset."
+    )
+    pool: Width | None = Field(None, description="Side of each block's max pooling, 1 for none; 2 without a preset.")
+    hidden: list[Width] | None = Field(
+        None, description="Widths of the fully connected layers before the last; [128] without a preset."
+    )
+    dropout: Share | None = Field(None, description="Share of the last layer's inputs that training leaves out.")
+    batch_norm: bool | None = Field(None, description="Normalise each convolution's output over the batch.")
+
+    @model_validator(mode="after")
+    def _has_channels(self) -> CnnModel:
+        if self.preset is None and self.channels is None:
+            raise ValueError("give a preset or channels")
+        return self
+
+    def form(self) -> CnnForm:
+        """The preset with the recipe's own keys in place of its."""
+        base = PRESETS[self.preset] if self.preset else CnnForm(channels=())
+        own = self.model_dump(exclude={"name", "preset"}, exclude_none=True)
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
+        return CnnForm(**{**vars(base), **values})
+
+
+class BackboneModel(Section):
+    """A classifier of torchvision or timm with a head for the recipe's classes."""
+
+    name: Literal["backbone"]
+    arch: str = Field(
+        "resnet18",
+        description="Name in torchvision, else in timm; `torchvision:` or `timm:` in front says which is meant.",
+    )
+    pretrained: bool | Literal["auto"] | None = Field(
+        None,
+        description="Start from the library's weights; true unless `weights` is given. `auto` starts untrained where "
+        "they cannot be had, and says so.",
+    )
+    weights: str | None = Field(None, description="Start from this local file: .safetensors, .pt or .pth.")
+    freeze: Literal["none", "backbone"] = Field(
+        "none", description="`backbone` trains the head alone, in stages that do not say otherwise."
+    )
+    dropout: Share = Field(0.0, description="Share of the features that the head does not see in training.")
+    drop_path: Share = Field(0.0, description="Largest share of residual branches that training leaves out; timm only.")
+
+    @model_validator(mode="after")
+    def _one_start(self) -> BackboneModel:
+        if self.weights is not None and self.pretrained:
+            raise ValueError("give either pretrained or weights, not both")
+        return self
+
+    @property
+    def wants_pretrained(self) -> bool | Literal["auto"]:
+        """``pretrained`` with its default filled in."""
+        return self.weights is None if self.pretrained is None else self.pretrained
+
+
+ModelChoice = Annotated[CnnModel | BackboneModel, Field(discriminator="name")]
+
+
+class ImageStage(StageSection):
+    """A part of training, and what trains in it."""
+
+    train: Literal["all", "head"] | list[str] | None = Field(
+        None,
+        description="`all`, `head`, or patterns of parameter or module names such as `layer4.*`; by default as "
+        "`model.freeze` says.",
+    )
