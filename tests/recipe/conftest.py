@@ -14,7 +14,7 @@ from toolkit.recipe.problems import RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sample_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The distribution ``sample`` with the task ``sample`` and the extensions ``counter`` and ``plain``."""
     site = Site(tmp_path_factory.mktemp("site"))
