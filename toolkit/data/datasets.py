@@ -13,6 +13,7 @@ import torch
 from toolkit.data.array_augment import vectorised
 from toolkit.data.augment import AugmentStep, Preset, steps_of
 from toolkit.data.decode import decode
+from toolkit.data.fused import augment_transform
 from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline
 from toolkit.data.preprocess import Preprocess
@@ -129,7 +130,7 @@ def build_dataset(
     if isinstance(index, ImageArrays):
         return ArrayDataset(index.images, index.targets, preprocess, augment)
     steps = steps_of(augment, preprocess.height, preprocess.width, small=False)
-    transform: Transform = AugmentPipeline(steps, preprocess) if steps else preprocess
+    transform: Transform = augment_transform(steps, preprocess) if steps else preprocess
     return FileDataset(index.files, index.targets, transform)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,28 @@ from toolkit.data.preprocess import Preprocess
 from toolkit.data.types import SampleIndex
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["AugmentPipeline"]
+__all__ = ["AugmentPipeline", "PerThread"]
 
 Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T")
+
+
+class PerThread(Generic[T]):
+    """One object for each thread, made by ``make`` when first asked for. Pickles as its recipe."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._local = threading.local()
+
+    def mine(self) -> T:
+        try:
+            found: T = self._local.found
+        except AttributeError:
+            found = self._local.found = self._make()
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PerThread, (self._make,)
 
 
 class AugmentPipeline:
@@ -34,11 +54,11 @@ class AugmentPipeline:
     def __init__(self, steps: Steps, preprocess: Preprocess) -> None:
         self.steps = steps
         self.preprocess = preprocess
-        self._own = threading.local()
+        self._own = PerThread(self._build)
 
     def __call__(self, image: Pixels, index: int = 0) -> Pixels:
         """RGB uint8 (h, w, 3), or grey (h, w, 1), to uint8 (height, width, channels) of the model's input."""
-        compose, generators = self._mine()
+        compose, generators = self._own.mine()
         generators.reset(index if isinstance(index, SampleIndex) else SampleIndex(index))
         if image.shape[2] == 1:  # many transforms know colour pictures only
             image = np.repeat(image, 3, axis=2)
@@ -68,17 +88,8 @@ class AugmentPipeline:
             )
         return augmented if augmented.ndim == 3 else augmented[..., None]
 
-    def _mine(self) -> tuple[Any, Generators]:
-        mine: tuple[Any, Generators] | None = getattr(self._own, "pipeline", None)
-        if mine is None:
-            compose = import_albumentations().Compose([build_transform(step) for step in self.steps])
-            generators = Generators()
-            compose.set_random_state(generators.numpy, generators.python)
-            mine = self._own.pipeline = compose, generators
-        return mine
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"steps": self.steps, "preprocess": self.preprocess}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def _build(self) -> tuple[Any, Generators]:
+        compose = import_albumentations().Compose([build_transform(step) for step in self.steps])
+        generators = Generators()
+        compose.set_random_state(generators.numpy, generators.python)
+        return compose, generators
