@@ -10,7 +10,7 @@ The order within a run::
     vtk_fit
       for each stage: vtk_stage_start -> vtk_optimizer
         for each epoch: vtk_step ... (vtk_log now and then) -> validation -> vtk_epoch_end
-    vtk_report
+    vtk_inference -> vtk_calibrate -> vtk_report
 """
 
 from __future__ import annotations
@@ -133,6 +133,25 @@ def vtk_fit(run: Run) -> bool | None:
     """The whole of training: every stage, epoch and step. Wrap it for set-up, tear-down and errors.
 
     None: the core's loop. A task that trains in its own way returns True.
+    """
+
+
+@hookspec(firstresult=True)
+def vtk_inference(recipe: Recipe, model: nn.Module) -> nn.Module | None:
+    """The model as it answers once training is over, e.g. averaging over several views of each image.
+
+    Called with the kept weights in place, in evaluation mode, for the final evaluation and for ``Bundle.network``; never
+    for validation while training. None: the model itself.
+    """
+
+
+@hookspec
+def vtk_calibrate(run: Run, outputs: Any, targets: Any) -> None:
+    """Derive what predicting needs beyond weights, e.g. decision thresholds, and put it into ``run.data.meta``.
+
+    Called once, with the kept weights' outputs and targets on the validation split (float32, on the CPU), before the
+    final evaluation and the bundle. Not called where there is no validation split, or where nobody implements it. Data
+    built again for ``vtk eval`` must take those facts from ``run.trained_meta``.
     """
 
 

@@ -158,10 +158,12 @@ class Bundle:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The model on the bundle's device, built once; what predicting many times uses."""
+        """The model on the bundle's device as it answers predictions, built once; see the hook ``vtk_inference``."""
         from toolkit.run.devices import pick_device
 
-        return self.model(pick_device(self.device))
+        model = self.model(pick_device(self.device))
+        answering: nn.Module | None = self.manager.hook.vtk_inference(recipe=self.recipe, model=model)
+        return model if answering is None else answering.eval()
 
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
         """The model with its weights, in evaluation mode, on a device.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from toolkit.errors import VtkError
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
 from toolkit.run.report import Figure, Result, Table
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import nn
 
     from toolkit.run.run import Run
 
@@ -25,8 +28,9 @@ class Finished:
 
 
 def finish(run: Run) -> Finished:
-    """Evaluate the kept weights on the test split (else validation), save the bundle, write the report."""
+    """Calibrate and evaluate the kept weights on the test split (else validation); save the bundle and the report."""
     load_best(run)
+    calibrate(run)
     result = evaluate_final(run)
     bundle = save_bundle(run) if run.recipe.predicts else None
     report = make_report(run, result)
@@ -34,16 +38,36 @@ def finish(run: Run) -> Finished:
     return Finished(result, bundle, report)
 
 
+def calibrate(run: Run) -> None:
+    """Let plugins derive what predicting needs from the kept weights' outputs on validation."""
+    if run.data.val is None or not run.hook.vtk_calibrate.get_hookimpls():
+        return
+    result = _evaluate(run, "val", None)
+    if result.outputs is None:
+        raise VtkError(
+            "the model's outputs on validation are too large to calibrate with",
+            hint="Hold out fewer samples: lower data.split.val.",
+        )
+    run.hook.vtk_calibrate(run=run, outputs=result.outputs, targets=result.targets)
+
+
 def evaluate_final(run: Run, split: str | None = None) -> Result:
     """The metrics and outputs of the kept weights on ``split``; empty where there is none."""
     split = split or ("test" if run.data.test is not None else "val")
-    dataset = getattr(run.data, split)
-    if dataset is None:
+    if getattr(run.data, split) is None:
         return Result()
-    loader = evaluation_loader(run, dataset)
+    return _evaluate(run, split, run.hook.vtk_metrics(recipe=run.recipe, data=run.data))
+
+
+def _evaluate(run: Run, split: str, metrics: Any) -> Result:
+    """One pass over a split with the model as it answers once training is over."""
+    loader = evaluation_loader(run, getattr(run.data, split))
     run.phase, run.eval_total, run.eval_done = split if split == "test" else "final", len(loader), 0
-    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data)
-    return evaluator(run).run(loader, metrics, split, keep_outputs=True)
+    judge = evaluator(run)
+    answering: nn.Module | None = run.hook.vtk_inference(recipe=run.recipe, model=run.model.eval())
+    judge.model = (run.model if answering is None else answering).eval()
+    with loader:
+        return judge.run(loader, metrics, split, keep_outputs=True)
 
 
 def save_bundle(run: Run) -> Path:
