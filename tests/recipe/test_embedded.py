@@ -65,6 +65,17 @@ def test_a_damaged_image(tmp_path: Path, picture: Image.Image) -> None:
         assert embedded.read(path) in (None, RECIPE)
 
 
+def test_a_png_whose_text_was_moved_behind_the_pixels(tmp_path: Path, picture: Image.Image) -> None:
+    path = tmp_path / "a.png"
+    picture.save(path, **embedded.save_options("PNG", RECIPE))
+    whole = path.read_bytes()
+    start = whole.index(b"iTXt") - 4
+    end = start + 12 + int.from_bytes(whole[start : start + 4], "big")
+    last = whole.index(b"IEND") - 4
+    path.write_bytes(whole[:start] + whole[end:last] + whole[start:end] + whole[last:])
+    assert embedded.read(path) == RECIPE
+
+
 def test_limits() -> None:
     with pytest.raises(ValueError, match="JPEG comment"):
         embedded.save_options("JPEG", "x" * 70_000)

@@ -77,6 +77,11 @@ class TestExtends:
         write("a.yaml", "extends: one/middle.yaml\n")
         assert load_recipe("a.yaml").recipe.seed == 9
 
+    def test_the_task_may_change_on_the_way(self, write: Write) -> None:
+        write("base.yaml", "task: nothing\nseed: 9\n")
+        write("a.yaml", "extends: base.yaml\ntask: sample\n")
+        assert load_recipe("a.yaml").recipe.seed == 9
+
     def test_another_name_replaces_the_section(self, write: Write) -> None:
         write("base.yaml", "task: sample\noptimizer: {name: adam, beta1: 0.5}\n")
         write("a.yaml", "extends: base.yaml\noptimizer: {name: sgd}\n")

@@ -47,8 +47,8 @@ def read(path: Path | str) -> str | None:
     try:
         with Image.open(path) as image:
             if image.format == "PNG":
-                image.load()  # text after the pixels is only known then
-                text = getattr(image, "text", {}).get(KEY)
+                # Ours stands before the pixels; another program may have moved it behind them, where `text` looks, too.
+                text = image.info.get(KEY) or image.text.get(KEY)  # type: ignore[attr-defined]
                 return None if text is None else str(text)
             if image.format == "TIFF":
                 return _unwrap(image.tag_v2.get(_DESCRIPTION))  # type: ignore[attr-defined]
