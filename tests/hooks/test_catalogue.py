@@ -73,6 +73,7 @@ class TestListing:
         site.install("sound", tasks={"sound": "m:p"})
         catalogue = Catalogue(disabled=())
         assert [(p.name, p.status) for p in external(catalogue)] == [("mangled", "broken"), ("sound", "ok")]
+        assert "mangled" not in catalogue.names("task")
         assert "the metadata of mangled cannot be read" in str(refusal(catalogue, "mangled"))
 
     @pytest.mark.parametrize("metadata_text", ["", None])

@@ -86,7 +86,7 @@ class Catalogue:
 
     def names(self, kind: Kind) -> list[str]:
         """The names that a recipe may use, each once."""
-        return list(dict.fromkeys(p.name for p in self.plugins if p.kind == kind and p.status != "disabled"))
+        return list(dict.fromkeys(p.name for p in self.plugins if p.kind == kind and p.status in ("ok", "duplicate")))
 
     def has(self, name: str, kind: Kind) -> bool:
         """Whether a plugin of that name is installed and not disabled."""
