@@ -172,6 +172,28 @@ def test_threads_run_ahead_by_no_more_than_asked() -> None:
         batches.close()
 
 
+def test_what_was_fetched_ahead_is_dropped_when_a_generator_is_left() -> None:
+    allowed = threading.Semaphore(1)
+    fetched: list[int] = []
+
+    class Gated(Samples):
+        def __getitem__(self, index: SampleIndex) -> Any:
+            allowed.acquire()
+            fetched.append(int(index))
+            return int(index)
+
+    with build_loader(Gated(100), batch_size=1, workers=1, prefetch=20, kind="thread") as loader:
+        first = loader.batches()
+        next(first)
+        first.close()
+        allowed.release(100)
+        second = loader.batches()
+        next(second)
+        second.close()
+    assert fetched[0] == 0
+    assert 0 in fetched[1:3]  # at most the batch that was under way came between
+
+
 def test_own_collate_joins_samples() -> None:
     with build_loader(Samples(6), batch_size=3, collate=lambda samples: sorted(i for _, i in samples)) as loader:
         assert list(loader.once()) == [[0, 1, 2], [3, 4, 5]]
