@@ -115,6 +115,8 @@ def heading(watch: Watch) -> str:
         return "evaluating"
     if run.stage is None or run.stage.batches == 0:
         return "preparing"
+    if not run.epoch_steps:
+        return "finishing"
     return f"{epoch_label(run)} {run.phase}"
 
 
