@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=160, help="pixels of each square")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    square = Preprocess(height=options.side, width=options.side, resize=options.side)
+    square = Preprocess(height=options.side, width=options.side, resize=options.side, channels=3)
     tiles = [
         square(draw_creature(KINDS[number % 2], np.random.default_rng([options.seed, 0, number])))
         for number in range(options.rows * options.columns)
