@@ -13,13 +13,14 @@ from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.sections import ImageData, MeanStd
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.splits import apply_manifest, manifest_of, read_manifest, write_manifest
+from toolkit.data.types import BatchTransform
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.sections import BackboneModel
 
 if TYPE_CHECKING:
     from toolkit.models.sections import ModelChoice
 
-__all__ = ["MANIFEST", "build_preprocess", "fingerprint", "keep_cut"]
+__all__ = ["MANIFEST", "batch_transform", "build_preprocess", "fingerprint", "keep_cut"]
 
 MANIFEST = "split.json"
 _HALF = [0.5]
@@ -53,6 +54,13 @@ def _mean_std(data: ImageData, model: ModelChoice) -> tuple[list[float], list[fl
 
         wanted = preprocessing(model.arch)
         return list(wanted.mean), list(wanted.std)
+    if choice == "imagenet" and data.grey:
+        raise VtkError(
+            "ImageNet's mean and deviation are those of colour images, and the recipe asks for grey ones",
+            place="data.normalize",
+            hint="set data.normalize to half, or give one mean and one std",
+            code=ExitCode.RECIPE,
+        )
     if choice == "imagenet":
         return list(IMAGENET_MEAN), list(IMAGENET_STD)
     return _HALF, _HALF
@@ -70,6 +78,26 @@ def _own_mean_std(choice: MeanStd, channels: int) -> tuple[list[float], list[flo
             )
     size = max(len(choice.mean), len(choice.std))
     return (choice.mean * size)[:size], (choice.std * size)[:size]
+
+
+def batch_transform(data: ImageData, preprocess: Preprocess, num_classes: int) -> BatchTransform:
+    """What happens to whole batches on the device: normalising, and for training erasing and mixing."""
+    if data.erase is None and data.mix is None:
+        return preprocess.normalize()
+    from toolkit.data.mixing import Chain, CutMix, Mixup, OneOf, RandomErasing
+
+    steps: list[BatchTransform] = [preprocess.normalize()]
+    if data.erase is not None:
+        erase = data.erase
+        steps.append(RandomErasing(erase.probability, (erase.smallest, erase.largest), erase.fill))
+    if data.mix is not None:
+        mixers: list[BatchTransform] = []
+        if data.mix.mixup is not None:
+            mixers.append(Mixup(data.mix.mixup, num_classes))
+        if data.mix.cutmix is not None:
+            mixers.append(CutMix(data.mix.cutmix, num_classes))
+        steps.append(OneOf(mixers, data.mix.probability))
+    return Chain(steps)
 
 
 def keep_cut(found: Found, directory: Path | None, seed: int, cut: Callable[[Found], Found]) -> Found:
