@@ -263,7 +263,7 @@ class TestExtensions:
         assert problems("extensions:\n  counter:\n    evry: 3\n  plain: {x: 1}\n  progress: 5\n") == [
             "a.yaml:4:5: extensions.counter.evry: unknown key; did you mean 'every'?",
             "a.yaml:5:11: extensions.plain.x: unknown key; known here: nothing",
-            "a.yaml:6:13: extensions.progress: wants a mapping of keys to values or true or false, found the number 5",
+            "a.yaml:6:13: extensions.progress: wants a mapping of keys to values, true or false, found the number 5",
         ]
 
     def test_unknown_name_is_listed_with_the_other_problems(self, problems: Problems) -> None:

@@ -53,8 +53,8 @@ def vtk_data(recipe: Recipe, run: Run) -> Data | None:
     """Datasets and what must be remembered of them. Called once per run, before the model is built. Required of a task.
 
     The core builds samplers, workers and loaders; the datasets stay map-style. Raise ``VtkError`` for missing or broken
-    data. ``run.directory`` exists, except under ``vtk check`` where it is None: write and download nothing then. Data that
-    would be downloaded may be left out there: name them in ``plan["downloads"]`` and leave ``train`` None.
+    data. ``run.directory`` exists, except under ``vtk check`` where it is None: write and download nothing then. Data
+    that would be downloaded may be left out there: name them in ``plan["downloads"]`` and leave ``train`` None.
 
     Under ``vtk eval`` on other data ``run.directory`` is None and ``run.trained_meta`` is the bundle's ``meta``: give
     every labelled sample as ``test``, with the classes of that meta, matched by name.
@@ -140,8 +140,8 @@ def vtk_fit(run: Run) -> bool | None:
 def vtk_inference(recipe: Recipe, model: nn.Module) -> nn.Module | None:
     """The model as it answers once training is over, e.g. averaging over several views of each image.
 
-    Called with the kept weights in place, in evaluation mode, for the final evaluation and for ``Bundle.network``; never
-    for validation while training. None: the model itself.
+    Called with the kept weights in place, in evaluation mode, for the final evaluation and for ``Bundle.network``;
+    never for validation while training. None: the model itself.
     """
 
 

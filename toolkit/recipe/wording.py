@@ -85,6 +85,9 @@ def _mistyped(faults: Sequence[Fault]) -> str:
     if choices and not wanted:
         return _not_a_choice(node, choices)
     phrases = wanted + [repr(choice) for choice in choices]
+    if len(phrases) > 1 and "true or false" in phrases:
+        at = phrases.index("true or false")
+        phrases[at : at + 1] = ["true", "false"]
     fix = _fix(faults, node) or _near_choice(node, choices)
     return f"wants {joined(phrases)}, found {found(node)}{f'; {fix}' if fix else ''}"
 
