@@ -145,15 +145,19 @@ def test_a_killed_process_is_reported() -> None:
     assert "loader.workers" in str(caught.value.hint)
 
 
+def loader_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("vtk-loader")}
+
+
 def test_threads_end_with_their_loader() -> None:
-    before = threading.active_count()
+    before = loader_threads()
     loader = build_loader(Samples(1000), batch_size=4, workers=3, kind="thread")
     batches = loader.batches()
     next(batches)
-    assert threading.active_count() > before
+    assert loader_threads() - before
     batches.close()
     loader.close()
-    assert threading.active_count() == before
+    assert not loader_threads() - before
 
 
 def test_threads_run_ahead_by_no_more_than_asked() -> None:
