@@ -86,8 +86,9 @@ def test_cutmix_pastes_one_rectangle_and_mixes_targets_by_its_area():
     assert max(areas) > 0.6
 
 
-def test_multi_hot_targets_are_mixed_as_they_are():
-    labels = torch.eye(8)
+@pytest.mark.parametrize("kind", [torch.int64, torch.float32])
+def test_multi_hot_targets_are_mixed_as_they_are(kind):
+    labels = torch.eye(8, dtype=kind)
     labels[0] = 0
     given = Batch(batch().inputs, labels)
     mixed = Mixup(1.0, 8)(given, key(1))

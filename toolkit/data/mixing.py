@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from toolkit.data.types import Batch, BatchKey
+from toolkit.data.types import Batch, BatchKey, BatchTransform
 
 __all__ = ["Chain", "CutMix", "Mixed", "Mixup", "OneOf", "RandomErasing", "loss_targets"]
 
@@ -39,23 +39,16 @@ def loss_targets(batch: Batch | Mixed) -> Tensor:
     return batch.mixture if isinstance(batch, Mixed) else batch.targets
 
 
-class Transform(Protocol):
-    """See :class:`toolkit.data.types.BatchTransform`."""
-
-    def __call__(self, batch: Batch, key: BatchKey, /) -> Batch | Mixed: ...
-
-
 @dataclass(frozen=True)
 class Chain:
     """Transforms one after another."""
 
-    transforms: Sequence[Transform]
+    transforms: Sequence[BatchTransform]
 
     def __call__(self, batch: Batch, key: BatchKey, /) -> Batch | Mixed:
-        changed: Batch | Mixed = batch
         for transform in self.transforms:
-            changed = transform(changed, key)  # type: ignore[arg-type]
-        return changed
+            batch = transform(batch, key)
+        return batch
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,7 @@ class Mixup:
     num_classes: int
 
     def __call__(self, batch: Batch, key: BatchKey, /) -> Batch | Mixed:
-        """Targets are class indices (n,) or floats (n, classes)."""
+        """Targets are class indices (n,), or multi-hot or shares (n, classes)."""
         if not key.training:
             return batch
         rng = _rng(key, "mixup")
@@ -99,7 +92,7 @@ class CutMix:
     num_classes: int
 
     def __call__(self, batch: Batch, key: BatchKey, /) -> Batch | Mixed:
-        """Targets are class indices (n,) or floats (n, classes)."""
+        """Targets are class indices (n,), or multi-hot or shares (n, classes)."""
         if not key.training:
             return batch
         rng = _rng(key, "cutmix")
@@ -122,7 +115,7 @@ class OneOf:
         probability: share of the batches that are transformed at all.
     """
 
-    transforms: Sequence[Transform]
+    transforms: Sequence[BatchTransform]
     probability: float = 1.0
 
     def __call__(self, batch: Batch, key: BatchKey, /) -> Batch | Mixed:
@@ -130,7 +123,9 @@ class OneOf:
         rng = _rng(key, "choice")
         if not key.training or rng.random() >= self.probability:
             return batch
-        return self.transforms[int(rng.integers(len(self.transforms)))](batch, key)
+        chosen = self.transforms[int(rng.integers(len(self.transforms)))]
+        mixed: Batch | Mixed = chosen(batch, key)
+        return mixed
 
 
 @dataclass(frozen=True)
@@ -196,6 +191,6 @@ def _span(rng: np.random.Generator, length: int, share: float) -> slice:
 
 def _mixed(batch: Batch, inputs: Tensor, other: Tensor, share: float, num_classes: int) -> Mixed:
     targets: Tensor = batch.targets
-    soft = targets if targets.is_floating_point() else F.one_hot(targets, num_classes).float()
+    soft = targets.float() if targets.dim() == 2 else F.one_hot(targets, num_classes).float()
     prevailing = targets if share >= 0.5 else targets[other]
     return Mixed(inputs, prevailing, torch.lerp(soft[other], soft, share))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from toolkit.data.augment import Augment
 from toolkit.data.splits import SplitSection
 from toolkit.recipe.section import Section
 
-__all__ = ["ImageData", "MeanStd"]
+__all__ = ["Erase", "ImageData", "MeanStd", "Mix"]
 
+Positive = Annotated[float, Field(gt=0)]
 Width = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=1, le=8192)]
 
@@ -23,6 +24,41 @@ class MeanStd(Section):
     std: list[Annotated[float, Field(gt=0)]] = Field(
         min_length=1, max_length=3, description="Standard deviation of each channel, for values in [0, 1]."
     )
+
+
+class Mix(Section):
+    """Each training batch is mixed with itself; targets are mixed alike."""
+
+    mixup: Positive | None = Field(
+        None, description="Mixup: images faded into one another, by shares from Beta(α, α). This is α, e.g. 0.2."
+    )
+    cutmix: Positive | None = Field(
+        None, description="CutMix: a rectangle of another image pasted in, by areas from Beta(α, α). This is α, e.g. 1."
+    )
+    probability: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="Share of the batches; with both methods each is taken half the time."
+    )
+
+    @model_validator(mode="after")
+    def _mixes(self) -> Mix:
+        if self.mixup is None and self.cutmix is None:
+            raise ValueError("give mixup, cutmix or both")
+        return self
+
+
+class Erase(Section):
+    """A rectangle of some training images is wiped out."""
+
+    probability: Annotated[float, Field(gt=0, le=1)] = Field(0.25, description="Share of the images.")
+    smallest: Annotated[float, Field(gt=0, lt=1)] = Field(0.02, description="Least share of the image's area.")
+    largest: Annotated[float, Field(gt=0, lt=1)] = Field(0.33, description="Largest share of the image's area.")
+    fill: Literal["mean", "noise"] = Field("mean", description="What takes its place.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Erase:
+        if self.smallest > self.largest:
+            raise ValueError(f"smallest ({self.smallest}) is above largest ({self.largest})")
+        return self
 
 
 class ImageData(Section):
@@ -45,4 +81,6 @@ class ImageData(Section):
         description="What is taken off and divided by. `imagenet`: ImageNet's mean and deviation; `half`: 0.5 and 0.5; "
         "`auto`: what the backbone's pretrained weights want, `half` for a `cnn`.",
     )
+    mix: Mix | None = Field(None, description="Mix training images with one another.")
+    erase: Erase | None = Field(None, description="Erase a part of training images at random.")
     limit: Width | None = Field(None, description="Use at most so many images of each split, for a quick try.")

@@ -27,12 +27,17 @@ def build_model(section: ModelChoice, data: Data) -> nn.Module:
 def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
     from toolkit.models.cnn import Cnn
 
-    return Cnn(
+    model = Cnn(
         section.form(),
         in_channels=meta["channels"],
         image_size=meta["image_size"],
         num_classes=len(meta["classes"]),
     )
+    if section.init == "he":
+        from toolkit.models.initialise import he_normal
+
+        he_normal(model)
+    return model
 
 
 def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: bool) -> nn.Module:

@@ -10,7 +10,7 @@ from toolkit.models.cnn_forms import PRESETS, CnnForm, Preset
 from toolkit.recipe.section import Section
 from toolkit.recipe.sections import StageSection
 
-__all__ = ["BackboneModel", "CnnModel", "ImageStage", "ModelChoice"]
+__all__ = ["BackboneModel", "CnnModel", "ImageStage", "Inference", "ModelChoice"]
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1)]
@@ -37,6 +37,9 @@ class CnnModel(Section):
         None, description="Widths of the fully connected layers before the last; [128] without a preset."
     )
     dropout: Share | None = Field(None, description="Share of the last layer's inputs that training leaves out.")
+    init: Literal["torch", "he"] = Field(
+        "torch", description="First weights: torch's own, or He's (2015), which suit deep networks with ReLU."
+    )
     batch_norm: bool | None = Field(None, description="Normalise each convolution's output over the batch.")
 
     @model_validator(mode="after")
@@ -48,7 +51,7 @@ class CnnModel(Section):
     def form(self) -> CnnForm:
         """The preset with the recipe's own keys in place of its."""
         base = PRESETS[self.preset] if self.preset else CnnForm(channels=())
-        own = self.model_dump(exclude={"name", "preset"}, exclude_none=True)
+        own = self.model_dump(exclude={"name", "preset", "init"}, exclude_none=True)
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
         return CnnForm(**{**vars(base), **values})
 
@@ -95,4 +98,14 @@ class ImageStage(StageSection):
         None,
         description="`all`, `head`, or patterns of parameter or module names such as `layer4.*`; by default as "
         "`model.freeze` says.",
+    )
+
+
+class Inference(Section):
+    """How the trained network answers, in the final evaluation and in prediction."""
+
+    tta: Literal["none", "mirror", "crops"] = Field(
+        "none",
+        description="Test-time augmentation: the mean probability over several views of an image. `mirror`: the image "
+        "and its mirror image; `crops`: those, and four corners and the centre of each, enlarged.",
     )

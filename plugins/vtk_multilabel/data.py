@@ -1,0 +1,209 @@
+"""From the recipe's source to the datasets of each split, and what a bundle must remember of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit import Data, ExitCode, VtkError
+from toolkit.data.balance import EpochDraw, label_rarity, resampled
+from toolkit.data.datasets import build_dataset
+from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut
+from toolkit.data.label_sets import iterative_stratification
+from toolkit.data.sources import Found, ImageArrays, ImageFiles
+from toolkit.data.sources.index import Index
+from toolkit.data.sources.missing import listed
+from toolkit.models.build import planned_download
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from toolkit import Run
+    from vtk_multilabel.config import MultilabelRecipe
+
+_SPLITS = ("train", "val", "test")
+
+
+def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
+    """Datasets, labels, preprocessing. Training images are augmented and resampled, all others are not."""
+    trained = run.trained_meta
+    if trained is not None and run.directory is None:
+        found = _all_as_test(recipe, trained["classes"])
+    else:
+        found = _cut(recipe, run.directory)
+    _require_tunable(recipe, found, trained)
+    classes = list(found.train.classes)
+    preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
+    meta = {
+        "classes": classes,
+        "image_size": recipe.data.image_size,
+        "channels": preprocess.channels,
+        "preprocess": preprocess.to_json(),
+    }
+    _warn_of_double_weights(recipe, run)
+    return Data(
+        train=_training_set(recipe, found.train, build_dataset(found.train, preprocess, recipe.data.augment)),
+        val=None if found.val is None else build_dataset(found.val, preprocess),
+        test=None if found.test is None else build_dataset(found.test, preprocess),
+        meta=meta | _learned(recipe, found.train, trained),
+        transform=batch_transform(recipe.data, preprocess, len(classes)),
+        fingerprint=fingerprint(found),
+        plan=describe(recipe, found),
+    )
+
+
+def _learned(recipe: MultilabelRecipe, train: Index, trained: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Facts of the training data; those of a trained model stand, whatever data it meets later."""
+    if trained is not None:
+        return {key: trained[key] for key in ("positives", "images", "thresholds")}
+    assert train.targets is not None
+    return {
+        "positives": train.targets.sum(axis=0).tolist(),
+        "images": len(train),
+        "thresholds": _fixed_thresholds(recipe, train.classes),
+    }
+
+
+def _fixed_thresholds(recipe: MultilabelRecipe, classes: Sequence[str]) -> list[float]:
+    """One for each label; what is to be tuned starts from 0.5."""
+    chosen = recipe.thresholds
+    if isinstance(chosen, float):
+        return [chosen] * len(classes)
+    named = chosen if isinstance(chosen, dict) else {}
+    require_labels(named, classes, "thresholds")
+    return [named.get(name, 0.5) for name in classes]
+
+
+def require_labels(named: Mapping[str, Any], classes: Sequence[str], place: str) -> None:
+    """A mapping by label names must name labels that there are."""
+    unknown = [name for name in named if name not in classes]
+    if unknown:
+        raise VtkError(
+            f"there is no label {listed(unknown)}",
+            place=place,
+            hint=f"the labels are {listed(classes)}",
+            code=ExitCode.RECIPE,
+        )
+
+
+def _require_tunable(recipe: MultilabelRecipe, found: Found, trained: Any) -> None:
+    if recipe.thresholds == "tuned" and found.val is None and trained is None:
+        raise VtkError(
+            "thresholds are tuned on validation data, and there are none",
+            place="thresholds",
+            hint="set data.split.val, or fix the thresholds: `thresholds: 0.5`",
+            code=ExitCode.RECIPE,
+        )
+
+
+def _warn_of_double_weights(recipe: MultilabelRecipe, run: Run) -> None:
+    if recipe.data.sampler != "none" and getattr(recipe.loss, "pos_weight", "none") != "none":
+        run.say(
+            "warning: data.sampler and loss.pos_weight both favour rare labels; together they overdo it. "
+            "Probabilities will be too high."
+        )
+
+
+def _training_set(recipe: MultilabelRecipe, index: Index, dataset: Any) -> Any:
+    if recipe.data.sampler == "none":
+        return dataset
+    assert index.targets is not None
+    return resampled(dataset, EpochDraw("weighted", weights=label_rarity(index.targets)))
+
+
+def _cut(recipe: MultilabelRecipe, directory: Path | None) -> Found:
+    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: _fresh_cut(recipe, found))
+
+
+def _fresh_cut(recipe: MultilabelRecipe, found: Found) -> Found:
+    """Holds out what the source does not bring along, each label in its proportion."""
+    section = recipe.data.split
+    wanted = {"val": 0.0 if found.val else section.val, "test": 0.0 if found.test else section.test}
+    shares = {name: share for name, share in wanted.items() if share > 0}
+    if shares:
+        seed = recipe.seed if section.seed is None else section.seed
+        parts = _parts(found.train, shares, seed)
+        found = Found(parts["train"], parts.get("val", found.val), parts.get("test", found.test))
+    limit = recipe.data.limit
+    if limit is None:
+        return found
+    kept: dict[str, Any] = {name: _limited(getattr(found, name), limit) for name in _SPLITS}
+    return Found(**kept)
+
+
+def _parts(index: Index, shares: Mapping[str, float], seed: int) -> dict[str, Any]:
+    assert index.targets is not None
+    cut = iterative_stratification(index.targets, shares, seed)
+    empty = [name for name, chosen in cut.items() if not len(chosen)]
+    if empty:
+        raise VtkError(
+            f"{len(index)} images are too few to be split: nothing is left for {listed(empty)}",
+            hint="add images, or set data.split.val and data.split.test to 0",
+        )
+    return {name: index.take(chosen) for name, chosen in cut.items()}
+
+
+def _limited(index: Index | None, limit: int) -> Index | None:
+    """At most ``limit`` images, each label in its proportion."""
+    if index is None or len(index) <= limit or index.targets is None:
+        return index
+    return index.take(iterative_stratification(index.targets, {"kept": limit / len(index)}, 0)["kept"])
+
+
+def _all_as_test(recipe: MultilabelRecipe, classes: Sequence[str]) -> Found:
+    """Every image of the source, whatever split it comes in, under the labels of a trained model."""
+    found = recipe.data.source.load()
+    parts = [aligned(part, tuple(classes)) for part in (found.train, found.val, found.test) if part is not None]
+    targets = np.concatenate([part.targets for part in parts if part.targets is not None])
+    arrays = [part.images for part in parts if isinstance(part, ImageArrays)]
+    everything: Index
+    if arrays:
+        everything = ImageArrays(np.concatenate(arrays), targets, tuple(classes))
+    else:
+        files = [part for part in parts if isinstance(part, ImageFiles)]
+        paths = tuple(str(file) for part in files for file in part.files)
+        everything = replace(files[0], paths=paths, targets=targets)
+    return Found(everything, test=everything)
+
+
+def aligned(index: Index, classes: tuple[str, ...]) -> Index:
+    """The same images under another map of labels, matched by name.
+
+    Raises:
+        VtkError: an image has a label that the other map has not.
+    """
+    assert index.targets is not None
+    position = {name: place for place, name in enumerate(classes)}
+    unknown = [
+        name for place, name in enumerate(index.classes) if name not in position and index.targets[:, place].any()
+    ]
+    if unknown:
+        raise VtkError(
+            f"the data have labels that the model does not know: {listed(unknown)}",
+            hint=f"it knows {listed(classes)}",
+        )
+    targets = np.zeros((len(index), len(classes)), np.int64)
+    for place, name in enumerate(index.classes):
+        if name in position:
+            targets[:, position[name]] = index.targets[:, place]
+    return replace(index, targets=targets, classes=classes)
+
+
+def describe(recipe: MultilabelRecipe, found: Found) -> dict[str, Any]:
+    """What ``vtk check`` shows: images with each label in each split, what would be fetched."""
+    parts = {name: index for name in _SPLITS if (index := getattr(found, name)) is not None}
+    counts = {name: index.targets.sum(axis=0) for name, index in parts.items()}
+    bare = {name: int((index.targets.sum(axis=1) == 0).sum()) for name, index in parts.items()}
+    plan: dict[str, Any] = {
+        "classes": {
+            label: {name: int(counts[name][place]) for name in parts} for place, label in enumerate(found.train.classes)
+        },
+        "images without labels": bare,
+    }
+    weights = planned_download(recipe.model)
+    if weights:
+        plan["downloads"] = [weights]
+    return plan

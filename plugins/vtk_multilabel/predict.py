@@ -1,0 +1,39 @@
+"""Labels of image files, from a bundle alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit import Bundle
+
+
+def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
+    """One record for each file, in order.
+
+    ``labels`` are those whose probability reaches the label's threshold, the likeliest first, with their
+    ``probabilities``; ``scores`` has the probability of every label. A file may have no labels.
+
+    Raises:
+        ImageError: for the first file that is no image.
+    """
+    from toolkit.models.outputs import file_outputs
+
+    if not inputs:
+        return []
+    rows = file_outputs(bundle, inputs).sigmoid().tolist()
+    return [_record(file, row, bundle.meta) for file, row in zip(inputs, rows, strict=True)]
+
+
+def _record(file: Path, probabilities: Sequence[float], meta: dict[str, Any]) -> dict[str, Any]:
+    classes, thresholds = meta["classes"], meta["thresholds"]
+    ranked = sorted(range(len(classes)), key=lambda i: -probabilities[i])
+    there = [i for i in ranked if probabilities[i] >= thresholds[i]]
+    return {
+        "file": str(file),
+        "labels": [classes[i] for i in there],
+        "probabilities": [round(probabilities[i], 4) for i in there],
+        "scores": {classes[i]: probabilities[i] for i in ranked},
+    }

@@ -1,0 +1,42 @@
+"""What a bundle's network says of image files, for every task on images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from toolkit.models.bundle import Bundle
+
+__all__ = ["file_outputs"]
+
+_BATCH = 32
+
+
+def file_outputs(bundle: Bundle, inputs: Sequence[Path]) -> Tensor:
+    """The network's outputs, float32 on the CPU, shape (n, outputs), in the order of the files.
+
+    Files are decoded and brought to the network's size as in validation, on threads, while the network works.
+
+    Args:
+        bundle: its meta has ``preprocess``.
+        inputs: at least one image file.
+
+    Raises:
+        ImageError: for the first file that is no image.
+    """
+    import torch
+
+    from toolkit.data.datasets import FileDataset
+    from toolkit.data.loaders import build_loader
+    from toolkit.data.preprocess import Preprocess
+
+    preprocess = Preprocess.from_json(bundle.meta["preprocess"])
+    normalize = preprocess.normalize()
+    model = bundle.network.to(memory_format=torch.channels_last)
+    device = next(model.parameters()).device
+    with build_loader(FileDataset(inputs, None, preprocess), batch_size=_BATCH) as loader, torch.inference_mode():
+        return torch.cat([model(normalize.apply(b[0].to(device))).float().cpu() for b in loader.once()])
