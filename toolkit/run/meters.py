@@ -48,17 +48,15 @@ class LossMeter:
         if not pending:
             return []
         numbers = iter(_read([v for *_, values in pending for v in values]))
-        records = []
-        for step, lr, weight, names, values in pending:
-            record = dict(zip(names, [next(numbers) for _ in values], strict=True))
-            self._sum(record, weight)
-            records.append({"step": step, "lr": lr, **record})
+        records, sums = [], self.sums
+        for step, lr, weight, names, _values in pending:
+            record: dict[str, float] = {"step": step, "lr": lr}
+            self.weight += weight
+            for name in names:
+                record[name] = value = next(numbers)
+                sums[name] = sums.get(name, 0.0) + weight * value
+            records.append(record)
         return records
-
-    def _sum(self, record: Mapping[str, float], weight: float) -> None:
-        self.weight += weight
-        for name, value in record.items():
-            self.sums[name] = self.sums.get(name, 0.0) + weight * value
 
     def means(self) -> dict[str, float]:
         """Means over the epoch's samples of everything drained so far."""
