@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from toolkit.recipe.optimizers import Adam, OptimizerChoice
 from toolkit.recipe.schedules import Constant, ScheduleChoice
@@ -102,7 +102,18 @@ class Recipe(Section):
     predicts: ClassVar[bool] = True
 
     task: str = Field(description="Entry-point name of the task's plugin; `distribution:name` chooses between two.")
-    name: str = Field("", description="Names the run's directory; by default the recipe file's stem.")
+    name: str = Field(
+        "",
+        max_length=100,
+        description="Names the run's directory; by default the recipe file's stem.",
+    )
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if any(sign in name for sign in "/\\\0\n") or name in {".", ".."}:
+            raise ValueError("it names a folder, so it must not hold slashes or line breaks")
+        return name
+
     seed: int = Field(
         0, ge=0, le=2**32 - 1, description="Seeds the split, the weights, the order and the augmentation."
     )
