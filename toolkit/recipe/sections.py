@@ -107,13 +107,6 @@ class Recipe(Section):
         max_length=100,
         description="Names the run's directory; by default the recipe file's stem.",
     )
-    @field_validator("name")
-    @classmethod
-    def _names_a_folder(cls, name: str) -> str:
-        if any(sign in name for sign in "/\\\0\n") or name in {".", ".."}:
-            raise ValueError("it names a folder, so it must not hold slashes or line breaks")
-        return name
-
     seed: int = Field(
         0, ge=0, le=2**32 - 1, description="Seeds the split, the weights, the order and the augmentation."
     )
@@ -127,3 +120,10 @@ class Recipe(Section):
     extensions: dict[str, dict[str, Any] | bool | None] = Field(
         default_factory=dict, description="Extensions by name with their options; `false` leaves a default one out."
     )
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if any(sign in name for sign in "/\\\0\n") or name in {".", ".."}:
+            raise ValueError("it names a folder, so it must not hold slashes or line breaks")
+        return name
