@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Data
+from toolkit.data.balance import EpochDraw, inverse_frequency, resampled
 from toolkit.data.datasets import build_dataset
-from toolkit.data.images import build_preprocess, fingerprint, keep_cut
+from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut
 from toolkit.data.sources import Found, ImageArrays
-from toolkit.data.sources.index import joined
+from toolkit.data.sources.index import Index, joined
 from toolkit.data.splits import split_found, stratified
 from toolkit.models.build import planned_download
 from vtk_classification.config import ClassificationRecipe
@@ -33,8 +34,9 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
         found = _cut(recipe, run.directory)
     preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
     classes = list(found.train.classes)
+    warn_of_double_weights(recipe, run)
     return Data(
-        train=build_dataset(found.train, preprocess, recipe.data.augment),
+        train=_training_set(recipe, found.train, build_dataset(found.train, preprocess, recipe.data.augment)),
         val=None if found.val is None else build_dataset(found.val, preprocess),
         test=None if found.test is None else build_dataset(found.test, preprocess),
         meta={
@@ -42,11 +44,37 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
             "image_size": recipe.data.image_size,
             "channels": preprocess.channels,
             "preprocess": preprocess.to_json(),
+            "counts": _counts(found.train) if run.trained_meta is None else run.trained_meta["counts"],
         },
-        transform=preprocess.normalize(),
+        transform=batch_transform(recipe.data, preprocess, len(classes)),
         fingerprint=fingerprint(found),
         plan=describe(recipe, found),
     )
+
+
+def _counts(index: Index) -> list[int]:
+    """Images of each class."""
+    assert index.targets is not None
+    return [int(count) for count in np.bincount(index.targets, minlength=len(index.classes))]
+
+
+def _training_set(recipe: ClassificationRecipe, index: Index, dataset: Any) -> Any:
+    """The training images as the recipe's sampler draws them."""
+    sampler = recipe.data.sampler
+    if sampler == "none":
+        return dataset
+    assert index.targets is not None
+    weights = inverse_frequency(_counts(index))[index.targets]
+    return resampled(dataset, EpochDraw(sampler, classes=index.targets, weights=weights))
+
+
+def warn_of_double_weights(recipe: ClassificationRecipe, run: Run) -> None:
+    """A sampler that evens out classes makes weights in the loss a second remedy for the same thing."""
+    if recipe.data.sampler != "none" and recipe.loss.class_weights != "none":
+        run.say(
+            "warning: data.sampler and loss.class_weights both favour small classes; together they overdo it. "
+            "Take one of them."
+        )
 
 
 def _cut(recipe: ClassificationRecipe, directory: Path | None) -> Found:

@@ -6,26 +6,59 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from toolkit import ExitCode, VtkError
+from toolkit.data.balance import effective_number, inverse_frequency
 from toolkit.data.mixing import loss_targets
-from toolkit.models.losses import CrossEntropy
+from toolkit.data.sources.missing import listed
+from toolkit.models import losses
+from vtk_classification.config import FocalLoss
 
 if TYPE_CHECKING:
-    from vtk_classification import config
+    from vtk_classification.config import LossChoice
+
+_BETA = 0.999
 
 
-class BatchLoss(nn.Module):
-    """``loss(logits, batch)`` → the mean over the batch. Logits have shape (n, classes)."""
+class ClassificationLoss(nn.Module):
+    """A loss on logits and targets, as the loop calls it: with the whole batch."""
 
-    def __init__(self, criterion: nn.Module) -> None:
+    def __init__(self, on_targets: nn.Module) -> None:
         super().__init__()
-        self.criterion = criterion
+        self.on_targets = on_targets
 
     def forward(self, logits: Tensor, batch: Any) -> Tensor:
-        """The criterion over what the batch wants: class positions (n,), or mixtures (n, classes)."""
-        loss: Tensor = self.criterion(logits, loss_targets(batch))
+        """``(n, classes)`` and a batch with class positions (n,), whole or mixed → scalar."""
+        loss: Tensor = self.on_targets(logits, loss_targets(batch))
         return loss
 
 
-def build_loss(section: config.CrossEntropy) -> BatchLoss:
-    """The loss that the recipe names."""
-    return BatchLoss(CrossEntropy(smoothing=section.label_smoothing))
+def build_loss(section: LossChoice, meta: dict[str, Any]) -> nn.Module:
+    """The loss that the recipe names; ``meta`` has the training data's ``classes`` and their ``counts``."""
+    weights = class_weights(section, meta)
+    if isinstance(section, FocalLoss):
+        return ClassificationLoss(losses.FocalLoss(section.gamma, weights, section.label_smoothing))
+    return ClassificationLoss(losses.CrossEntropy(weights, section.label_smoothing))
+
+
+def class_weights(section: LossChoice, meta: dict[str, Any]) -> list[float] | None:
+    """One factor a class, or None.
+
+    Raises:
+        VtkError: the recipe weighs a class that there is not.
+    """
+    chosen = section.class_weights
+    if chosen == "none":
+        return None
+    if chosen == "auto":
+        return [float(weight) for weight in inverse_frequency(meta["counts"])]
+    if chosen == "effective_number":
+        return [float(weight) for weight in effective_number(meta["counts"], section.beta or _BETA)]
+    unknown = [name for name in chosen if name not in meta["classes"]]
+    if unknown:
+        raise VtkError(
+            f"there is no class {listed(unknown)}",
+            place="loss.class_weights",
+            hint=f"the classes are {listed(meta['classes'])}",
+            code=ExitCode.RECIPE,
+        )
+    return [chosen.get(name, 1.0) for name in meta["classes"]]

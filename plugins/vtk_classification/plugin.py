@@ -48,10 +48,10 @@ class Classification:
 
     @hookimpl
     def vtk_loss(self, recipe: ClassificationRecipe, data: Data) -> Callable[[Any, Any], Any]:
-        """Cross-entropy; see ``loss.py``."""
+        """Cross-entropy or focal loss; see ``loss.py``."""
         from vtk_classification.loss import build_loss
 
-        return build_loss(recipe.loss)
+        return build_loss(recipe.loss, data.meta)
 
     @hookimpl
     def vtk_metrics(self, recipe: ClassificationRecipe, data: Data) -> Any:
@@ -68,6 +68,13 @@ class Classification:
         recipe: Any = run.recipe
         section: Any = stage.section
         set_trainable(run.model, recipe.model, section)
+
+    @hookimpl
+    def vtk_inference(self, recipe: ClassificationRecipe, model: nn.Module) -> nn.Module | None:
+        """Averaged over views, if the recipe says so."""
+        from toolkit.models.tta import with_views
+
+        return with_views(model, recipe.inference, "softmax")
 
     @hookimpl
     def vtk_predict(self, bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
