@@ -1,0 +1,91 @@
+"""Prediction: the same as evaluation, from the bundle alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from toolkit import Bundle
+from toolkit.data.types import IndexBatch
+from toolkit.errors import VtkError
+from vtk_classification.predict import predict
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Any) -> Bundle:
+    return Bundle.load(trained[0], device="cpu")
+
+
+def test_predictions_are_those_of_the_evaluation(bundle: Bundle, trained: Any, kaggle: Path) -> None:
+    directory, outcome = trained
+    test = json.loads((directory / "split.json").read_text())["samples"]["test"]
+    records = predict(bundle, [kaggle / name for name in test])
+    right = sum(record["class"] == Path(record["file"]).name.partition(".")[0] for record in records)
+    assert outcome.split == "test"
+    assert right / len(records) == pytest.approx(outcome.metrics["accuracy"])
+    loss = -sum(
+        torch.tensor(next(t["confidence"] for t in r["top"] if t["class"] == Path(r["file"]).name[:3])).log().item()
+        for r in records
+    )
+    assert loss / len(records) == pytest.approx(outcome.metrics["loss"], rel=1e-4)
+
+
+def test_a_run_that_learns_predicts_well(bundle: Bundle, trained: Any, kaggle: Path) -> None:
+    assert trained[1].metrics["accuracy"] >= 0.9
+    (record,) = predict(bundle, [kaggle / "dog.3.jpg"])
+    assert record["class"] == "dog"
+
+
+def test_a_record_names_class_confidence_and_the_likeliest_classes(bundle: Bundle, kaggle: Path) -> None:
+    (record,) = predict(bundle, [kaggle / "cat.1.jpg"])
+    assert record["file"] == str(kaggle / "cat.1.jpg")
+    assert record["top"][0] == {"class": record["class"], "confidence": record["confidence"]}
+    assert sum(entry["confidence"] for entry in record["top"]) == pytest.approx(1, abs=1e-5)
+    confidences = [entry["confidence"] for entry in record["top"]]
+    assert confidences == sorted(confidences, reverse=True)
+    json.dumps(record)
+
+
+def test_the_order_is_the_callers_and_batches_change_nothing(bundle: Bundle, kaggle: Path) -> None:
+    files = sorted(kaggle.iterdir())
+    together = predict(bundle, files)
+    assert [record["file"] for record in together] == [str(file) for file in files]
+    for file, record in list(zip(files, together, strict=True))[::9]:
+        (alone,) = predict(bundle, [file])
+        assert alone["confidence"] == pytest.approx(record["confidence"], abs=1e-5)
+
+
+def test_no_files_no_predictions(bundle: Bundle) -> None:
+    assert predict(bundle, []) == []
+
+
+def test_a_file_that_is_no_image_is_named(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not a picture")
+    with pytest.raises(VtkError) as caught:
+        predict(bundle, [tmp_path / "text.jpg"])
+    assert "text.jpg" in str(caught.value)
+
+
+def test_a_bundle_predicts_where_training_data_and_run_are_gone(
+    trained: Any, kaggle: Path, tmp_path: Path, bundle: Bundle
+) -> None:
+    import shutil
+
+    shutil.copytree(trained[0] / "bundle", tmp_path / "copy")
+    moved = Bundle.load(tmp_path / "copy", device="cpu")
+    assert predict(moved, [kaggle / "cat.0.jpg"]) == predict(bundle, [kaggle / "cat.0.jpg"])
+
+
+def test_validation_preprocessing_comes_from_the_bundle(bundle: Bundle, kaggle: Path, make_run: Any) -> None:
+    run = make_run()
+    network = bundle.network
+    file = Path(run.data.val.paths[0])
+    inputs = run.data.transform(run.data.val.__getitems__(IndexBatch.of([0])), None).inputs
+    with torch.inference_mode():
+        shares = network(inputs).softmax(1)[0]
+    (record,) = predict(bundle, [file])
+    assert record["confidence"] == pytest.approx(shares.max().item(), abs=1e-5)
