@@ -13,19 +13,19 @@ DISTURBED = 0.08
 """Share of one core used outside this process tree above which a repeat does not count."""
 
 
-def compare(cases: Mapping[str, Callable[[], float]], repeats: int = 7, tries: int = 40) -> dict[str, float]:
+def compare(cases: Mapping[str, Callable[[], float]], repeats: int = 7, tries: int | None = None) -> dict[str, float]:
     """Median result of each case over ``repeats`` undisturbed rounds; every round runs each case once.
 
     Args:
         cases: each returns what it measured, e.g. seconds for a step.
         repeats: rounds that count.
-        tries: rounds at most, disturbed ones included; then what there is counts, and that is said.
+        tries: rounds at most, disturbed ones included (three times ``repeats``); then what there is counts, and that is said.
     """
     kept: dict[str, list[float]] = {name: [] for name in cases}
     spare: dict[str, list[float]] = {name: [] for name in cases}
     for case in cases.values():
         case()
-    for _ in range(tries):
+    for _ in range(tries or 3 * repeats):
         if min(map(len, kept.values())) >= repeats:
             break
         for name, case in cases.items():
@@ -61,8 +61,26 @@ def _busy() -> float:
 
 
 def _own() -> float:
+    """CPU seconds of this process, of its living descendants, and of those that ended."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    return times.user + times.system + times.children_user + times.children_system + _descendants()
+
+
+def _descendants() -> float:
+    stats = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        stats[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    family, total = {os.getpid()}, 0.0
+    for pid in sorted(stats):
+        parent, seconds = stats[pid]
+        if parent in family:
+            family.add(pid)
+            total += seconds
+    return total
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> str:

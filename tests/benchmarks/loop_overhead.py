@@ -31,7 +31,7 @@ from toolkit.run.setup import prepare  # noqa: E402
 STEPS = 2000
 RECIPE = """
 task: ready
-train: {epochs: 1, batch_size: 32, best: last, precision: fp32, channels_last: false}
+train: {epochs: 1, batch_size: 32, best: last, precision: fp32, channels_last: false, device: cpu}
 optimizer: {name: adam, lr: 1e-3}
 loader: {shuffle: false}
 extensions: {checkpoints: false, metrics: %(others)s, tensorboard: %(others)s, progress: %(others)s}
