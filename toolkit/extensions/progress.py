@@ -119,7 +119,7 @@ def epoch_summary(run: Run, metrics: Mapping[str, float]) -> str:
     Where there is validation, only the loss and the metric that chooses the best weights are shown; all of them are
     in the logs.
     """
-    wanted = {"loss", run.best.metric.rpartition("/")[2]} if run.best and run.val_loader is not None else set()
+    wanted = {"loss", main_metric(run, metrics)} if run.val_loader is not None else set()
     by_split: dict[str, list[str]] = {}
     for key, value in metrics.items():
         split, _, name = key.rpartition("/")
@@ -127,6 +127,14 @@ def epoch_summary(run: Run, metrics: Mapping[str, float]) -> str:
             by_split.setdefault(split, []).append(f"{name} {value:.4g}")
     line = " · ".join(f"{split} {' '.join(values)}" for split, values in by_split.items())
     return f"{line} (best)" if run.best and run.best.epoch == run.epoch else line
+
+
+def main_metric(run: Run, metrics: Mapping[str, float]) -> str:
+    """The metric that chooses the best weights, else the task's first, else the loss; without its split."""
+    if run.best is not None:
+        return run.best.metric.rpartition("/")[2]
+    named = (name.partition("/")[2] for name in metrics if name.startswith("val/"))
+    return next((name for name in named if name != "loss"), "loss")
 
 
 def rate(watch: Watch) -> str:
