@@ -45,7 +45,7 @@ def demand(
     pooling: Pooling,
     *,
     item: int = 4,
-    vectors: int = 8,
+    vectors: int = 7,
     pair_bytes: int = 0,
     regions: int = 0,
 ) -> Demand:
@@ -55,7 +55,7 @@ def demand(
         taps, content: the taps, and those among them that have content targets.
         pooling: the trunk's.
         item: bytes of a feature, 4 in float32, 2 in bfloat16.
-        vectors: float32 images alive at once: image, gradient, last good image, content, the optimizer's own.
+        vectors: float32 images alive at once: image, gradient, last good image, direction, gradient before, two in work.
         pair_bytes: bytes a pixel of the optimizer's curvature pairs.
         regions: masks.
     """

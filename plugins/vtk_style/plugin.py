@@ -139,8 +139,8 @@ class StyleTask:
 
     @hookimpl(wrapper=True)
     def vtk_step(self, run: Run, batch: Any) -> Generator[None, Any, Any]:
-        """Where the loss is not finite, go back to the last good image instead of ending the run."""
-        from vtk_style.recovery import recover
+        """Where the loss is not finite, go back to the last good image; where memory runs out, take smaller tiles."""
+        from vtk_style.recovery import cut_smaller, recover
 
         try:
             terms = yield
@@ -148,6 +148,9 @@ class StyleTask:
             if error.code is not ExitCode.NON_FINITE:
                 raise
             return recover(run, error, _ROW_LIMIT)
+        except (MemoryError, RuntimeError) as error:
+            cut_smaller(run, error)
+            return run.hook.vtk_step(run=run, batch=batch)
         run.local["style_terms"] = terms
         run.plugin_state("style")["failures"] = 0
         return terms

@@ -9,6 +9,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,10 @@ def locate(source: str) -> Path:
     """
     if not source.startswith(SAMPLES):
         return Path(source)
-    from importlib.resources import files
-
-    path = Path(str(files("sklearn.datasets.images") / source.removeprefix(SAMPLES)))
+    # Found without importing scikit-learn, which takes longer than decoding the photograph.
+    package = find_spec("sklearn")
+    folder = Path(package.origin).parent if package is not None and package.origin else Path()
+    path = folder / "datasets" / "images" / source.removeprefix(SAMPLES)
     if not path.is_file():
         raise VtkError(
             "scikit-learn carries no such photograph",

@@ -83,7 +83,7 @@ class Scene:
             shape = fitted(picture.size, side)
             if min(height, width, *shape) < least:
                 raise VtkError(
-                    f"{width}×{height} pixels, {shape[1]}×{shape[0]} at the first stage, are too few for the chosen layers",
+                    f"{width}×{height} pixels, {shape[1]}×{shape[0]} at the first stage, are too few for these layers",
                     place=picture.name,
                     hint=f"The shorter side needs {least} pixels: take a larger picture or --size, or fewer levels.",
                 )

@@ -53,12 +53,12 @@ class Layers:
 
 @dataclass
 class Studio:
-    """The pictures, the layers, and the content at the size of the stage before (1, 3, h, w)."""
+    """The pictures, the layers, and the size of the stage that this process went through before."""
 
     recipe: StyleRecipe
     layers: Layers
     scene: Scene
-    before: Tensor | None = None
+    before: int | None = None
     previews: Previews | None = None
 
     @classmethod
@@ -73,7 +73,7 @@ class Studio:
         tiling = self._tiling(run, stage, content)
         start = self._start(model, content, size, stage)
         model.begin(start, self._objective(model, tiling, content, size, run.device))
-        self.before = content
+        self.before = size
 
     def _start(self, model: StyleModel, content: Tensor, size: int, stage: Stage) -> Tensor:
         if stage.index == 0:
@@ -81,7 +81,7 @@ class Studio:
             return initial_image(self.recipe.init, content, style, self.recipe.seed)
         if self.before is None:
             return content  # a resumed run loads the image next
-        return refined(model.picture, self.before, content)
+        return refined(model.picture, self.scene.content_at(self.before).to(content.device), content)
 
     def _objective(
         self, model: StyleModel, tiling: Tiling, content: Tensor, size: int, device: torch.device
@@ -109,7 +109,7 @@ class Studio:
     def demand(self, run: Run, stage: Stage) -> Demand:
         """Memory that a stage needs."""
         optimizer = stage.optimizer
-        pair_bytes, vectors = 0, 8
+        pair_bytes = 0
         if isinstance(optimizer, LBFGS):
             item = 2 if optimizer.history_dtype == "bf16" else 4
             pair_bytes = 2 * 3 * item * optimizer.history
@@ -121,7 +121,6 @@ class Studio:
             layers.content,
             pooling,
             item=2 if half else 4,
-            vectors=vectors,
             pair_bytes=pair_bytes,
             regions=regions,
         )
@@ -131,7 +130,7 @@ class Studio:
         size = cast(StyleStage, stage.section).size
         height, width = fitted(self.scene.content.size, size)
         need = self.demand(run, stage)
-        kept = run.plugin_state(NAME, tiles={}, failures=0)["tiles"].get(str(stage.index))
+        kept = tile_sides(run).get(str(stage.index))
         if kept is not None:
             return Tiling(height, width, kept, self.layers.field), need
         return choose_tiling(height, width, self.layers.field, need, free, self.recipe.memory.tile), need
@@ -156,7 +155,7 @@ class Studio:
     def _tiling(self, run: Run, stage: Stage, content: Tensor) -> Tiling:
         tiling, _ = self.plan(run, stage, free_memory(run.device))
         # Another tiling rounds differently, and a resumed run must give the same bits.
-        run.plugin_state(NAME, tiles={}, failures=0)["tiles"][str(stage.index)] = tiling.side
+        tile_sides(run)[str(stage.index)] = tiling.side
         return tiling
 
     def finished(self, image: Tensor) -> Tensor:
@@ -173,7 +172,9 @@ class Studio:
         path, output = self.output_path(run.directory), self.recipe.output
         result = self.finished(image)
         alpha = self.scene.alpha_at(max(result.shape[-2:])) if self.recipe.data.alpha == "keep" else None
-        recipe = run.resolved.to_yaml()
+        # Without the comment that names the file it came from: the same settings are the same picture file.
+        lines = [line for line in run.resolved.to_yaml().splitlines() if not line.startswith("#")]
+        recipe = "\n".join(lines) + "\n"
         write_picture(path, result, bits=output.bits, quality=output.quality, alpha=alpha, recipe=recipe)
         contact_sheet(self.panels(result)).save(run.directory / "contact-sheet.png")
         return path
@@ -205,6 +206,12 @@ def content_targets(model: StyleModel, tiling: Tiling, content: Tensor, taps: li
                 )
             targets[tap][(..., *tile.position(tap.conv))] = inner
     return targets
+
+
+def tile_sides(run: Run) -> dict[str, int]:
+    """The sides of each stage's tiles, by the stage's index; kept in the checkpoints."""
+    sides: dict[str, int] = run.plugin_state(NAME).setdefault("tiles", {})
+    return sides
 
 
 def check_output(recipe: StyleRecipe) -> None:

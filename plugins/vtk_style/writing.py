@@ -52,8 +52,8 @@ def picture_format(path: Path, bits: Bits, keeps_alpha: bool = False) -> str:
 def quantise(image: Tensor, bits: Bits = 8) -> Array:
     """(1, C, H, W) in [0, 1] to (H, W, C) integers: clamped, scaled and rounded to the nearest."""
     top = 255 if bits == 8 else 65535
-    scaled = (image[0].detach().clamp(0, 1).double() * top).round()
-    return scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint8 if bits == 8 else np.uint16)
+    scaled = image[0].detach().float().cpu().clamp(0, 1).mul_(top).round_()
+    return np.ascontiguousarray(scaled.numpy().astype(np.uint8 if bits == 8 else np.uint16).transpose(1, 2, 0))
 
 
 def write_picture(

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from io import StringIO
+from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from rich.console import Console
 from torch import Tensor, nn
 
+from toolkit.recipe.load import load_text
+from toolkit.run.runner import execute
+from toolkit.run.setup import prepare
 from vtk_style.objective import Objective
+from vtk_style.reading import read_picture
 from vtk_style.regions import Region, StyleTarget, style_grams
 from vtk_style.taps import parse_taps, receptive_field
 from vtk_style.tiling import Tiling
@@ -133,3 +143,53 @@ def objective() -> Callable[..., Objective]:
         return Objective(trunk, tiling, targets, styles, regions, options.pop("variation", "l2"))
 
     return make
+
+
+TINY = {
+    "data": {"content": "sklearn:china.jpg", "styles": ["sklearn:flower.jpg"]},
+    "model": {"weights": "random", "content_layers": ["conv_2"], "style_layers": ["conv_1", "conv_2", "conv_3"]},
+    "pyramid": {"size": 48, "steps": 6, "levels": 1},
+    "train": {"device": "cpu", "precision": "fp32"},
+    "extensions": {"tensorboard": False},
+}
+
+
+@dataclass
+class Made:
+    """A finished run: its directory, what it said, and its picture (1, 3, H, W)."""
+
+    directory: Path
+    said: str
+
+    @property
+    def image(self) -> Tensor:
+        return read_picture(str(self.directory / "result.png")).tensor()
+
+
+@pytest.fixture
+def style(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Made]:
+    """Runs a small recipe in a folder of its own, with some sections changed; ``whole`` adds the report."""
+    monkeypatch.chdir(tmp_path)
+    counter = count()
+
+    def run(**changes: Any) -> Made:
+        whole, resolved = changes.pop("whole", False), changes.pop("resolved", None)
+        recipe = {"task": "style", "name": "tiny"}
+        for key in {*TINY, *changes}:
+            base, change = TINY.get(key), changes.get(key)
+            recipe[key] = {**base, **(change or {})} if isinstance(base, dict) else change
+        out = tmp_path / f"run-{next(counter)}"
+        console = Console(file=StringIO(), width=200)
+        try:
+            resolved = resolved or load_text(json.dumps(recipe), name="tiny")
+            if whole:
+                execute(resolved, console=console, out=out)
+            else:
+                out.mkdir()
+                started = prepare(resolved, console=console, directory=out)
+                started.hook.vtk_fit(run=started)
+        finally:
+            run.said = console.file.getvalue()  # type: ignore[attr-defined]
+        return Made(out, console.file.getvalue())  # type: ignore[attr-defined]
+
+    return run

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from vtk_style.color import coloured_noise, luma, match_covariance, match_luma, with_luma
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from vtk_style.gram import add_gram_gradient, gram
 from vtk_style.losses import content_loss, style_loss, total_variation
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
+
 from vtk_style.lbfgs import LBFGS
 
 
@@ -73,9 +74,9 @@ def test_a_step_that_makes_it_much_worse_is_taken_back_and_halved():
 
 
 def test_a_history_in_bfloat16_takes_half_and_still_converges():
-    function, target = quadratic(64)
-    start = torch.zeros(64, dtype=torch.float64).float()
-    x, losses, optimizer = minimise(lambda v: function(v.double()).float(), start, 150, history_dtype=torch.bfloat16)
+    function, _ = quadratic(64)
+    start = torch.zeros(64)
+    _, losses, optimizer = minimise(lambda v: function(v.double()).float(), start, 150, history_dtype=torch.bfloat16)
     assert losses[-1] < 1e-3 * losses[0]
     state = next(iter(optimizer.state.values()))
     assert {pair.dtype for pair in state["s"] + state["y"]} == {torch.bfloat16}

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms, ImageOps
-from vtk_style.reading import MAX_PIXELS, read_mask, read_picture
-from vtk_style.writing import quantise, srgb_profile, write_picture
 
 from toolkit import ExitCode, VtkError
 from toolkit.recipe import embedded
+from vtk_style.reading import MAX_PIXELS, read_mask, read_picture
+from vtk_style.writing import quantise, srgb_profile, write_picture
 
 
 @pytest.fixture
@@ -193,7 +193,9 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_written(tmp_path, name
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(subprocess.run(["id", "-u"], capture_output=True).stdout == b"0\n", reason="root may write anywhere")
+@pytest.mark.skipif(
+    subprocess.run(["id", "-u"], capture_output=True).stdout == b"0\n", reason="root may write anywhere"
+)
 def test_a_folder_that_cannot_be_written(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(VtkError) as caught:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vtk_style.pyramid import fitted, level_sizes, refined, resized, shared_steps
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from vtk_style.taps import Tap, parse_tap, parse_taps, receptive_field, stride_at
 
 from toolkit import ExitCode, VtkError
+from vtk_style.taps import Tap, parse_tap, parse_taps, receptive_field, stride_at
 
 
 @pytest.mark.parametrize(
