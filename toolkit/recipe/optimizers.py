@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from toolkit.recipe.section import Section
 
@@ -13,7 +13,25 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Decay = Annotated[float, Field(ge=0)]
 
 
-class SGD(Section):
+class _Grouped(Section):
+    """What may differ between parameters."""
+
+    decay_norms_and_biases: bool = Field(
+        True, description="Whether the weight decay takes norms, biases and embeddings of positions with it."
+    )
+    layer_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="Each block of layers learns at this multiple of the rate of the block above; the head at `lr`.",
+    )
+
+    @model_validator(mode="after")
+    def _decays_something(self) -> Self:
+        if not self.decay_norms_and_biases and not getattr(self, "weight_decay", 0.0):
+            raise ValueError("decay_norms_and_biases: false has no effect without weight_decay")
+        return self
+
+
+class SGD(_Grouped):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = "sgd"
@@ -23,7 +41,7 @@ class SGD(Section):
     weight_decay: Decay = Field(0.0, description="L2 penalty.")
 
 
-class Adam(Section):
+class Adam(_Grouped):
     """Adam (Kingma and Ba, 2015); the weight decay is an L2 penalty in the gradient."""
 
     name: Literal["adam"] = "adam"
@@ -34,7 +52,7 @@ class Adam(Section):
     weight_decay: Decay = Field(0.0, description="L2 penalty.")
 
 
-class AdamW(Section):
+class AdamW(_Grouped):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
 
     name: Literal["adamw"] = "adamw"

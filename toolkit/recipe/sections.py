@@ -38,6 +38,9 @@ class TrainSection(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Largest total gradient norm; larger gradients are scaled down. The norm is logged."
     )
+    log_grad_norm: bool = Field(
+        False, description="Log the total gradient norm of each step; with `clip_norm` it is logged anyway."
+    )
     best: str = Field(
         "auto",
         description="Metric that chooses the weights to keep, e.g. `val/accuracy`; `auto` takes the task's first "

@@ -18,6 +18,8 @@ from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
 
 if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
     from toolkit.run.run import Run
     from toolkit.run.stages import Stage
 
@@ -134,12 +136,18 @@ def end_epoch(run: Run) -> None:
     metrics = {f"train/{k}": v for k, v in run.losses.means().items()}
     if run.outputs is not None:
         metrics |= {f"train/{k}": v for k, v in run.outputs.compute().items()}
-    metrics["lr"] = float(run.optimizer.param_groups[0]["lr"])
+    metrics |= learning_rates(run.optimizer)
     if run.val_loader is not None and validation_due(run):
         metrics |= validate(run)
     close_epoch(run, metrics)
     run.hook.vtk_epoch_end(run=run, metrics=metrics)
     keeping.checkpoint_if_wanted(run)
+
+
+def learning_rates(optimizer: Optimizer) -> dict[str, float]:
+    """The rate, that of the fastest parameters; where they differ, also that of the slowest as ``lr_slowest``."""
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    return {"lr": rates[0]} if len(set(rates)) == 1 else {"lr": rates[0], "lr_slowest": min(rates)}
 
 
 def close_epoch(run: Run, metrics: dict[str, float]) -> None:

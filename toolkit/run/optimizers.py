@@ -9,6 +9,7 @@ from torch import nn
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.types import OptimizerSetup
+from toolkit.models.groups import parameter_groups
 from toolkit.recipe.optimizers import LBFGS, SGD, Adam, AdamW
 from toolkit.recipe.schedules import Plateau
 from toolkit.run.schedules import build_schedule
@@ -32,16 +33,30 @@ def build_optimizer(model: nn.Module, stage: Stage) -> OptimizerSetup:
             hint="Unfreeze a part of the model in this stage.",
             code=ExitCode.RECIPE,
         )
-    optimizer = make_optimizer(stage.optimizer, parameters)
+    optimizer = make_optimizer(stage.optimizer, _grouped(model, stage.optimizer) or parameters)
     metric = stage.schedule.metric if isinstance(stage.schedule, Plateau) else None
     higher = metric is not None and not metric.endswith("loss")
     scheduler, interval = build_schedule(stage.schedule, optimizer, stage, higher)
     return OptimizerSetup(optimizer, scheduler, interval, metric)
 
 
-def make_optimizer(section: Any, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer that a recipe section names; the fused form where the device has one."""
-    fused = all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in parameters)
+def _grouped(model: nn.Module, section: Any) -> list[dict[str, Any]]:
+    """Groups with rates and decays of their own, the fastest first; empty where all are alike."""
+    if isinstance(section, LBFGS) or (section.decay_norms_and_biases and section.layer_decay is None):
+        return []
+    return parameter_groups(
+        model,
+        lr=section.lr,
+        weight_decay=section.weight_decay,
+        decay_norms_and_biases=section.decay_norms_and_biases,
+        layer_decay=section.layer_decay,
+    )
+
+
+def make_optimizer(section: Any, parameters: Sequence[Any]) -> torch.optim.Optimizer:
+    """The optimizer that a recipe section names, over parameters or groups of them; fused where the device can."""
+    flat = [p for item in parameters for p in (item["params"] if isinstance(item, dict) else [item])]
+    fused = all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in flat)
     if isinstance(section, SGD):
         return torch.optim.SGD(
             parameters,

@@ -99,7 +99,8 @@ def cosine_rate(section: Cosine, epochs: int, per_epoch: int) -> Callable[[float
         if t < warmup:
             return base * (t + 1) / (warmup + 1)
         progress = min((t - warmup) / fall, 1.0)
-        return section.eta_min + (base - section.eta_min) * (1 + math.cos(math.pi * progress)) / 2
+        floor = min(section.eta_min, base)  # a group of layers may learn more slowly than that from the start
+        return floor + (base - floor) * (1 + math.cos(math.pi * progress)) / 2
 
     return rate
 

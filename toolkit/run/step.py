@@ -141,10 +141,15 @@ def _check_finite(run: Run, loss: Tensor) -> None:
 
 
 def _clip(run: Run) -> None:
-    limit = run.recipe.train.clip_norm
-    if limit is not None:
-        parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
-        run.grad_norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+    """Scale gradients down to the recipe's limit; the norm before is kept for the log."""
+    train = run.recipe.train
+    if train.clip_norm is None and not train.log_grad_norm:
+        return
+    parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
+    if train.clip_norm is not None:
+        run.grad_norm = torch.nn.utils.clip_grad_norm_(parameters, train.clip_norm)
+    else:
+        run.grad_norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
 def _scaled_step(run: Run, closure: Any) -> None:
