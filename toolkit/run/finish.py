@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from toolkit.run.run import Run
 
 
+RAW = "raw.safetensors"
+
+
 @dataclass
 class Finished:
     """What finishing made. ``bundle`` is None for a task whose model predicts nothing."""
@@ -29,10 +32,12 @@ class Finished:
 
 def finish(run: Run) -> Finished:
     """Calibrate and evaluate the kept weights on the test split (else validation); save the bundle and the report."""
-    load_best(run)
+    raw = load_best(run)
     calibrate(run)
     result = evaluate_final(run)
     bundle = save_bundle(run) if run.recipe.predicts else None
+    if raw is not None:
+        save_raw(run, raw)
     report = make_report(run, result)
     run.phase = "done"
     return Finished(result, bundle, report)
@@ -77,6 +82,18 @@ def save_bundle(run: Run) -> Path:
     assert run.directory is not None
     path = run.directory / "bundle"
     Bundle.save(path, model=run.model, recipe=run.resolved, data=run.data)
+    return path
+
+
+def save_raw(run: Run, state: dict[str, Any]) -> Path:
+    """The weights as trained, beside the bundle with their average."""
+    from safetensors.torch import save
+
+    from toolkit.run.files import write_atomic
+
+    assert run.directory is not None
+    path = run.directory / RAW
+    write_atomic(path, save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}))
     return path
 
 

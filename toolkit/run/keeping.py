@@ -55,15 +55,36 @@ def keep_best(run: Run, metrics: dict[str, float]) -> None:
         return
     best.value, best.epoch, best.step = metrics[best.metric], run.position.epoch, run.position.step
     if run.directory is not None:
-        best_store(run.directory).save(best.step, {"model": run.model.state_dict(), "value": best.value})
+        best_store(run.directory).save(best.step, {**kept_weights(run), "value": best.value})
 
 
-def load_best(run: Run) -> bool:
-    """Put the best weights into the model; False where none are kept and the last ones stand."""
-    if run.best is None or run.best.value is None or run.directory is None:
-        return False
-    run.model.load_state_dict(best_store(run.directory).load(run.best.step)["model"])
-    return True
+def kept_weights(run: Run) -> dict[str, Any]:
+    """The weights that validation judges, and beside an average those as trained."""
+    if run.average is None:
+        return {"model": run.model.state_dict()}
+    return {"model": run.average.state_dict(), "raw": run.model.state_dict()}
+
+
+def load_best(run: Run) -> dict[str, Any] | None:
+    """Put the weights to keep into the model: the best, or where none are kept the last.
+
+    Returns:
+        The same moment's weights as trained, where those in the model are an average.
+    """
+    tree: dict[str, Any]
+    if run.best is not None and run.best.value is not None and run.directory is not None:
+        tree = best_store(run.directory).load(run.best.step)
+    elif run.average is not None:
+        tree = {name: _copied(state) for name, state in kept_weights(run).items()}
+    else:
+        return None
+    run.average = None
+    run.model.load_state_dict(tree["model"])
+    return tree.get("raw")
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: tensor.clone() for name, tensor in state.items()}
 
 
 def plan_best(wanted: str, metrics: Any, has_validation: bool) -> Best | None:

@@ -204,7 +204,7 @@ def evaluator(run: Run) -> Evaluator:
             run.interrupt.check()
 
     assert run.precision is not None
-    return Evaluator(run.model, run.data, run.loss, run.precision, run.device, run.seed, each)
+    return Evaluator(run.judged, run.data, run.loss, run.precision, run.device, run.seed, each)
 
 
 def training_loader(run: Run) -> Any:

@@ -75,6 +75,8 @@ class Run:
         demo: the recipe's demo overlay is in force.
         trained_meta: under ``vtk eval``, the ``meta`` that the model was trained with; data must be aligned with it.
         resumed: the run goes on from a checkpoint.
+        average: a model of averaged weights, if an extension keeps one: validation judges it instead of ``model``, and
+            it is what is kept; the weights as trained are saved beside it.
         phase: ``setup``, ``train``, ``val``, ``test`` or ``done``; displays read it.
     """
 
@@ -104,6 +106,7 @@ class Run:
     losses: LossMeter = None  # type: ignore[assignment]
     outputs: OutputBuffer | None = None
     grad_norm: torch.Tensor | None = None
+    average: nn.Module | None = None
     eval_done: int = 0
     eval_total: int = 0
     phase: str = "setup"
@@ -118,6 +121,11 @@ class Run:
     def recipe(self) -> Recipe:
         """The typed recipe."""
         return self.resolved.recipe
+
+    @property
+    def judged(self) -> nn.Module:
+        """The model that validation judges and that is kept: the average, if there is one."""
+        return self.model if self.average is None else self.average
 
     @property
     def seed(self) -> int:
