@@ -30,7 +30,7 @@ class Classification:
     @hookimpl
     def vtk_options(self) -> list[Option]:
         """``--data`` for the folder of one's own images."""
-        return [Option("--data", "data.source.root", "The folder with the images.", metavar="FOLDER")]
+        return [Option("--images", "data.source.root", "The folder with the images.", metavar="FOLDER")]
 
     @hookimpl
     def vtk_data(self, recipe: ClassificationRecipe, run: Run) -> Data:

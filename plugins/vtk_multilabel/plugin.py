@@ -31,7 +31,7 @@ class Multilabel:
     def vtk_options(self) -> list[Option]:
         """``--data`` for the CSV of one's own labels."""
         return [
-            Option("--data", "data.source.file", "The CSV with the labels.", metavar="FILE"),
+            Option("--labels", "data.source.file", "The CSV with the labels.", metavar="FILE"),
             Option("--images", "data.source.root", "The folder that the CSV's paths start from.", metavar="FOLDER"),
         ]
 

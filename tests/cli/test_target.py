@@ -16,7 +16,7 @@ from toolkit.recipe.shipped import shipped_recipes
 @pytest.mark.usefixtures("here")
 def test_a_folder_is_data_for_the_recipe_named_folder() -> None:
     Path("photos").mkdir()
-    assert read_target("photos") == Target("folder", (("--data", "photos"),))
+    assert read_target("photos") == Target("folder", (("--images", "photos"),))
 
 
 @pytest.mark.usefixtures("here")
@@ -30,7 +30,7 @@ def test_a_shipped_name_goes_before_a_folder_of_that_name(here: Path) -> None:
     name = shipped_recipes()[0].name
     (here / name).mkdir()
     assert read_target(name) == Target(name)
-    assert read_target(f"{name}/").flags == (("--data", f"{name}/"),)
+    assert read_target(f"{name}/").flags == (("--images", f"{name}/"),)
 
 
 @pytest.mark.parametrize(

@@ -147,5 +147,5 @@ def test_missing_data_say_how_to_get_them_in_three_lines(tmp_path: Path, monkeyp
     lines = (caught.value.hint or "").splitlines()
     assert len(lines) == 3
     assert "kaggle competitions download" in lines[0]
-    assert "--data FOLDER" in lines[1]
+    assert "--images FOLDER" in lines[1]
     assert "--demo" in lines[2]

@@ -90,7 +90,7 @@ def test_a_run_that_starts_untrained_says_so(
 def test_a_folder_of_ones_own_runs_with_the_default_recipe(by_class: Path, tmp_path: Path, console: Console) -> None:
     resolved = load_recipe(
         "folder",
-        flags=[("--data", str(by_class))],
+        flags=[("--images", str(by_class))],
         sets=["model.pretrained=false", "data.image_size=32", "train.epochs=1", "model.arch=timm:test_resnet"],
     )
     execute(resolved, console=console, out=tmp_path / "run")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RUN_RECIPE = "recipe.yaml"
 FOLDER_RECIPE = "folder"
-FOLDER_FLAG = "--data"
+FOLDER_FLAG = "--images"
 _OPTIONS = "vtk.task_options"
 _GIVEN = "vtk.task_flags"
 
