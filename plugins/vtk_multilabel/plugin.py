@@ -29,7 +29,7 @@ class Multilabel:
 
     @hookimpl
     def vtk_options(self) -> list[Option]:
-        """``--data`` for the CSV of one's own labels."""
+        """``--labels`` for the CSV of one's own labels."""
         return [
             Option("--labels", "data.source.file", "The CSV with the labels.", metavar="FILE"),
             Option("--images", "data.source.root", "The folder that the CSV's paths start from.", metavar="FOLDER"),
