@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolkit.data.types import Batch, BatchKey, Data, SampleIndex
+    from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
     from toolkit.errors import ExitCode, VtkError
     from toolkit.hooks.markers import hookimpl
     from toolkit.hooks.types import Option, OptimizerSetup
@@ -31,6 +31,7 @@ _HOMES = {
     "Data": "toolkit.data.types",
     "ExitCode": "toolkit.errors",
     "Figure": "toolkit.run.report",
+    "IndexBatch": "toolkit.data.types",
     "Option": "toolkit.hooks.types",
     "OptimizerSetup": "toolkit.hooks.types",
     "Recipe": "toolkit.recipe.sections",
@@ -51,6 +52,7 @@ __all__ = [
     "Data",
     "ExitCode",
     "Figure",
+    "IndexBatch",
     "Option",
     "OptimizerSetup",
     "Recipe",
