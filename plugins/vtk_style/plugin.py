@@ -77,6 +77,7 @@ class StyleTask:
         """Read and check the pictures; the dataset is one evaluation."""
         from vtk_style.scene import Scene
         from vtk_style.studio import NAME, Layers, Studio, check_output
+        from vtk_style.weights import planned_download
 
         assert isinstance(recipe, StyleRecipe)
         layers = Layers.of(recipe)
@@ -85,14 +86,19 @@ class StyleTask:
         run.local[NAME] = Studio(recipe, layers, scene)
         for note in scene.notes:
             run.say(note)
-        plan = {stage.name: f"{stage.total_steps} steps" for stage in run.stages if stage.steps is not None}
-        return Data(train=OneEvaluation(), plan={"stages": plan})
+        plan: dict[str, Any] = {
+            "stages": {stage.name: f"{stage.total_steps} steps" for stage in run.stages if stage.steps is not None}
+        }
+        if (wanted := planned_download(recipe.model.weights)) and not run.resumed:
+            plan["downloads"] = [wanted]
+        return Data(train=OneEvaluation(), plan=plan)
 
     @hookimpl
     def vtk_model(self, recipe: Recipe, data: Data) -> nn.Module:
         """An empty image over the frozen network; the stages give the image its size.
 
-        The network is loaded for a resumed run, too: checkpoints hold the image alone.
+        The network is loaded for a resumed run, too: checkpoints hold the image alone. Only ``vtk check``, which fetches
+        nothing, makes do with random filters of the same shapes.
         """
         from vtk_style.model import StyleModel
         from vtk_style.studio import Layers
@@ -101,7 +107,8 @@ class StyleTask:
 
         assert isinstance(recipe, StyleRecipe)
         taps = Layers.of(recipe).all
-        parameters = load_parameters(recipe.model.weights, max(tap.conv for tap in taps), recipe.seed)
+        source = "random" if data.restored and "downloads" in data.plan else recipe.model.weights
+        parameters = load_parameters(source, max(tap.conv for tap in taps), recipe.seed)
         return StyleModel(Trunk(parameters, taps, recipe.model.pooling))
 
     @hookimpl

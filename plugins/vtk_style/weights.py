@@ -43,6 +43,17 @@ def load_parameters(source: str, depth: int, seed: int) -> Parameters:
     return _pick(state, depth, source)
 
 
+def planned_download(source: str) -> str | None:
+    """One line about what :func:`load_parameters` would fetch, or None."""
+    if source != "imagenet":
+        return None
+    from torchvision.models import VGG19_Weights
+
+    url = VGG19_Weights.IMAGENET1K_V1.url
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    return None if cached.is_file() else f"VGG-19's weights from {url}, 548 MB"
+
+
 def published_state() -> dict[str, Tensor]:
     """torchvision's VGG19_Weights.IMAGENET1K_V1, from the cache or fetched into it.
 
