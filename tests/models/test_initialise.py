@@ -31,3 +31,13 @@ def test_signals_keep_their_size_through_forty_layers():
         assert float(model(signal).square().mean()) < 1e-3
         he_normal(model)
         assert 0.1 < float(model(signal).square().mean()) < 10
+
+
+def test_the_head_is_left_as_it_is():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 2))
+    before = model[1].weight.detach().clone(), model[1].bias.detach().clone()
+    he_normal(model, head=model[1])
+    assert torch.equal(model[1].weight, before[0])
+    assert torch.equal(model[1].bias, before[1])
+    assert not model[0].bias.detach().any()

@@ -35,8 +35,7 @@ def test_digits_are_scaled_placed_anywhere_and_overlap_without_hiding_one_anothe
         rows, columns = np.nonzero(scene == brightest)
         sides.append(rows.max() - rows.min() + 1)
         corners.append((rows.min(), columns.min()))
-        for scan in set(chosen.tolist()):
-            hidden.append(1 - (scene == images[scan][0, 0]).sum() / 12**2)
+        hidden += [1 - (scene == images[scan][0, 0]).sum() / 12**2 for scan in set(chosen.tolist())]
     assert min(sides) == 12
     assert max(sides) <= 20 + 20
     assert np.ptp([c[0] for c in corners]) > 20

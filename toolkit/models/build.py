@@ -36,7 +36,7 @@ def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
     if section.init == "he":
         from toolkit.models.initialise import he_normal
 
-        he_normal(model)
+        he_normal(model, head=model.get_classifier())
     return model
 
 
