@@ -57,7 +57,9 @@ def test_no_other_name_is_listed_or_imported():
     listed = TEXT.split("## Every public name")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`.+?) \|", listed, re.MULTILINE)
     names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    imported = {name for line in re.findall(r"^from toolkit import (.+)$", TEXT, re.MULTILINE) for name in line.split(", ")}
+    imported = {
+        name for line in re.findall(r"^from toolkit import (.+)$", TEXT, re.MULTILINE) for name in line.split(", ")
+    }
     assert names == set(toolkit.__all__)
     assert imported <= names
     assert "from toolkit." not in TEXT
@@ -137,7 +139,8 @@ def test_the_example_extension_ends_the_run(checkout: Path, tmp_path: Path, capf
     from toolkit.cli import main
 
     run = tmp_path / "run"
-    sets = ["--set", "extensions.time_budget.minutes=0.00001", "--set", "data.count=32"]
+    values = ("extensions.time_budget.minutes=0.00001", "extensions.tensorboard=false", "data.count=32")
+    sets = [word for value in values for word in ("--set", value)]
     with Site(checkout).active():
         assert main(["run", str(checkout / "dots.yaml"), "--out", str(run), *sets]) == 0
     status = json.loads((run / "status.json").read_text())

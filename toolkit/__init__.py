@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
     from toolkit.errors import ExitCode, VtkError
     from toolkit.hooks.markers import hookimpl
-    from toolkit.hooks.types import Option, OptimizerSetup
+    from toolkit.hooks.types import OptimizerSetup, Option
     from toolkit.models.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section, StageSection
     from toolkit.run.report import Figure, Table
@@ -53,8 +53,8 @@ __all__ = [
     "ExitCode",
     "Figure",
     "IndexBatch",
-    "Option",
     "OptimizerSetup",
+    "Option",
     "Recipe",
     "Run",
     "SampleIndex",
