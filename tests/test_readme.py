@@ -1,7 +1,7 @@
 """What the README shows is there, and the commands in it work.
 
-``vtk run`` is answered by ``vtk check`` with the same arguments, which resolves recipe, plugins, data and model; training
-itself is what the rest of the tests do. Every other command runs as written.
+``vtk run`` is answered by ``vtk check`` with the same arguments, which resolves recipe, plugins, data and model;
+training itself is what the rest of the tests do. Every other command runs as written.
 """
 
 from __future__ import annotations

@@ -97,8 +97,8 @@ class StyleTask:
     def vtk_model(self, recipe: Recipe, data: Data) -> nn.Module:
         """An empty image over the frozen network; the stages give the image its size.
 
-        The network is loaded for a resumed run, too: checkpoints hold the image alone. Only ``vtk check``, which fetches
-        nothing, makes do with random filters of the same shapes.
+        The network is loaded for a resumed run, too: checkpoints hold the image alone. Only ``vtk check``, which
+        fetches nothing, makes do with random filters of the same shapes.
         """
         from vtk_style.model import StyleModel
         from vtk_style.studio import Layers

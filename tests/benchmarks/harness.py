@@ -19,7 +19,8 @@ def compare(cases: Mapping[str, Callable[[], float]], repeats: int = 7, tries: i
     Args:
         cases: each returns what it measured, e.g. seconds for a step.
         repeats: rounds that count.
-        tries: rounds at most, disturbed ones included (three times ``repeats``); then what there is counts, and that is said.
+        tries: rounds at most, disturbed ones included (three times ``repeats``); then what there is counts,
+            and that is said.
     """
     kept: dict[str, list[float]] = {name: [] for name in cases}
     spare: dict[str, list[float]] = {name: [] for name in cases}

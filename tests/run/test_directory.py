@@ -31,7 +31,7 @@ def test_what_fails_before_it_runs_leaves_nothing_behind(tmp_path: Path, monkeyp
 
 def test_what_fails_after_it_began_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(VtkError), open_directory("a", out, False):
+    with pytest.raises(VtkError), open_directory("a", out, False):  # noqa: PT012
         write_status(out, "running")
         raise VtkError("later")
     assert read_status(out)["status"] == "running"

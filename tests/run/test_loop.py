@@ -151,7 +151,7 @@ def test_an_extension_can_stop_the_run_after_an_epoch(make_run: MakeRun) -> None
 
 
 def test_an_unknown_best_metric_lists_what_there_is(make_run: MakeRun) -> None:
-    with pytest.raises(VtkError, match="train.best: there is no metric 'val/acuracy'") as error:
+    with pytest.raises(VtkError, match=r"train\.best: there is no metric 'val/acuracy'") as error:
         make_run("train.best=val/acuracy")
     assert "val/mae" in str(error.value.hint)
 
