@@ -55,7 +55,7 @@ def demand(
         taps, content: the taps, and those among them that have content targets.
         pooling: the trunk's.
         item: bytes of a feature, 4 in float32, 2 in bfloat16.
-        vectors: float32 images alive at once: image, gradient, last good image, direction, gradient before, two in work.
+        vectors: float32 images alive at once: image, last good image, direction, two gradients, two in work.
         pair_bytes: bytes a pixel of the optimizer's curvature pairs.
         regions: masks.
     """

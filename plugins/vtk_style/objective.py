@@ -19,7 +19,7 @@ from torch import Tensor
 from vtk_style.gram import add_gram_gradient, gram_sum
 from vtk_style.losses import TvKind, variation_sums
 from vtk_style.regions import Region
-from vtk_style.taps import Tap, stride_at
+from vtk_style.taps import Tap
 from vtk_style.tiling import Tile, Tiling
 from vtk_style.trunk import Level, Trunk
 
@@ -133,9 +133,7 @@ class Objective:
 
     def _gram_scale(self, tap: Tap, region: int) -> float:
         """b · c · d, or b · Σm for a masked region."""
-        stride = stride_at(tap.conv)
-        positions = (self.tiling.height // stride) * (self.tiling.width // stride)
-        return tap.channels * self.regions[region].count(tap.conv, positions)
+        return tap.channels * self.regions[region].count(tap.conv, *self.tiling.shape(tap.conv))
 
     def _style_term(self, tap: Tap, grams: Mapping[tuple[Tap, int], Tensor]) -> Tensor:
         total = torch.zeros((), dtype=torch.float64)

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit import ExitCode, VtkError
-from vtk_style.gram import gram
-from vtk_style.taps import Tap, stride_at
+from vtk_style.gram import gram_sum
+from vtk_style.taps import Tap, receptive_field, stride_at
+from vtk_style.tiling import Tiling
 from vtk_style.trunk import Trunk
 
 
@@ -54,10 +55,10 @@ class Region:
             self._levels[stride] = shrink_mask(self.mask, stride)
         return self._levels[stride]
 
-    def count(self, conv: int, positions: int) -> float:
-        """Positions that the region has at a convolution, feathered ones in part."""
+    def count(self, conv: int, height: int, width: int) -> float:
+        """Positions that the region has of the ``height`` × ``width`` at a convolution, feathered ones in part."""
         mask = self.mask_at(conv)
-        return float(positions) if mask is None else float(mask.sum(dtype=torch.float64))
+        return float(height * width) if mask is None else float(mask.sum(dtype=torch.float64))
 
 
 def shrink_mask(mask: Tensor, stride: int) -> Tensor:
@@ -77,7 +78,23 @@ def shrink_mask(mask: Tensor, stride: int) -> Tensor:
 
 
 @torch.no_grad()
-def style_grams(trunk: Trunk, image: Tensor, taps: Sequence[Tap], mask: Tensor | None = None) -> dict[Tap, Tensor]:
-    """A style's Gram matrices at some taps, of its image (1, 3, H, W) or of a part that ``mask`` (H, W) marks."""
-    features = trunk(image)
-    return {tap: gram(features[tap], None if mask is None else shrink_mask(mask, stride_at(tap.conv))) for tap in taps}
+def style_grams(
+    trunk: Trunk, image: Tensor, taps: Sequence[Tap], mask: Tensor | None = None, tile: int | None = None
+) -> dict[Tap, Tensor]:
+    """A style's Gram matrices, of its image (1, 3, H, W) or of a part that ``mask`` (H, W) in [0, 1] marks.
+
+    ``tile`` is the side of the tiles in which the features are made; None makes them at once.
+    """
+    height, width = image.shape[-2:]
+    whole = Region([], mask)
+    tiling = Tiling(height, width, tile or max(height, width), receptive_field(trunk.taps))
+    sums: dict[Tap, Tensor] = {}
+    for part in tiling:
+        rows, columns = part.window
+        features = trunk(image[..., rows, columns])
+        for tap in taps:
+            level = whole.mask_at(tap.conv)
+            core = features[tap][(..., *part.inside(tap.conv))]
+            total = gram_sum(core, None if level is None else level[part.position(tap.conv)])
+            sums[tap] = sums[tap] + total if tap in sums else total
+    return {tap: total / (tap.channels * whole.count(tap.conv, *tiling.shape(tap.conv))) for tap, total in sums.items()}

@@ -21,7 +21,7 @@ from vtk_style.pyramid import fitted, refined
 from vtk_style.regions import Region, StyleTarget, style_grams
 from vtk_style.scene import Scene
 from vtk_style.sheet import contact_sheet
-from vtk_style.taps import Field, Tap, parse_taps, receptive_field, stride_at
+from vtk_style.taps import Field, Tap, parse_taps, receptive_field
 from vtk_style.tiling import Tiling
 from vtk_style.writing import picture_format, write_picture
 
@@ -88,10 +88,10 @@ class Studio:
     ) -> Objective:
         targets = content_targets(model, tiling, content, self.layers.content)
         variation = self.recipe.loss.tv_kind if self.recipe.loss.tv else None
-        regions = self._regions(model, size, device)
+        regions = self._regions(model, size, device, None if tiling.is_whole else tiling.side)
         return Objective(model.trunk, tiling, targets, self.layers.style, regions, variation)
 
-    def _regions(self, model: StyleModel, size: int, device: torch.device) -> list[Region]:
+    def _regions(self, model: StyleModel, size: int, device: torch.device, tile: int | None) -> list[Region]:
         styles = self.scene.styles_at(size)
         regions = []
         for key in self.scene.region_keys:
@@ -100,7 +100,7 @@ class Studio:
             targets = []
             for style in members:
                 texture = None if style.texture is None else style.texture.to(device)
-                grams = style_grams(model.trunk, style.image.to(device), self.layers.style, texture)
+                grams = style_grams(model.trunk, style.image.to(device), self.layers.style, texture, tile)
                 targets.append(StyleTarget(style.weight / total, grams))
             mask = self.scene.region_at(key, size)
             regions.append(Region(targets, None if mask is None else mask.to(device)))
@@ -200,10 +200,8 @@ def content_targets(model: StyleModel, tiling: Tiling, content: Tensor, taps: li
                 targets[tap] = inner
                 continue
             if tap not in targets:
-                shape = (side // stride_at(tap.conv) for side in (tiling.height, tiling.width))
-                targets[tap] = torch.empty(
-                    (1, tap.channels, *shape), device=content.device, memory_format=torch.channels_last
-                )
+                shape = (1, tap.channels, *tiling.shape(tap.conv))
+                targets[tap] = torch.empty(shape, device=content.device, memory_format=torch.channels_last)
             targets[tap][(..., *tile.position(tap.conv))] = inner
     return targets
 

@@ -74,6 +74,11 @@ class Tiling:
         """Whether one tile covers the image."""
         return self.side >= max(self.height, self.width)
 
+    def shape(self, conv: int) -> tuple[int, int]:
+        """(height, width) of the whole image's feature map at a convolution's output."""
+        stride = stride_at(conv)
+        return self.height // stride, self.width // stride
+
     @property
     def largest_crop(self) -> int:
         """Pixels in the largest tile with its halo."""
