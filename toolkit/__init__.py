@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolkit.hooks.types import OptimizerSetup, Option
     from toolkit.models.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section, StageSection
-    from toolkit.run.report import Figure, Table
+    from toolkit.run.report import Figure, Result, Table
     from toolkit.run.run import Run, Stage
 
 _HOMES = {
@@ -35,6 +35,7 @@ _HOMES = {
     "Option": "toolkit.hooks.types",
     "OptimizerSetup": "toolkit.hooks.types",
     "Recipe": "toolkit.recipe.sections",
+    "Result": "toolkit.run.report",
     "Run": "toolkit.run.run",
     "SampleIndex": "toolkit.data.types",
     "Section": "toolkit.recipe.sections",
@@ -56,6 +57,7 @@ __all__ = [
     "OptimizerSetup",
     "Option",
     "Recipe",
+    "Result",
     "Run",
     "SampleIndex",
     "Section",

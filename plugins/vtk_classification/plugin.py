@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from toolkit import Bundle, Data, Figure, Recipe, Run, Stage, Table
-    from toolkit.run.report import Result
+    from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Stage, Table
     from vtk_classification.config import ClassificationRecipe
 
 
@@ -29,7 +28,7 @@ class Classification:
 
     @hookimpl
     def vtk_options(self) -> list[Option]:
-        """``--data`` for the folder of one's own images."""
+        """``--images`` for the folder of one's own images."""
         return [Option("--images", "data.source.root", "The folder with the images.", metavar="FOLDER")]
 
     @hookimpl

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
-    from toolkit import Run
-    from toolkit.run.report import Result
+    from toolkit import Result, Run
 
 _MOST_NUMBERS = 20  # beyond so many classes the numbers in the cells cannot be read
 

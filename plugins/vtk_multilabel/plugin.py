@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from toolkit import Bundle, Data, Figure, Recipe, Run, Stage, Table
-    from toolkit.run.report import Result
+    from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Stage, Table
     from vtk_multilabel.config import MultilabelRecipe
 
 

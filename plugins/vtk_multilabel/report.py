@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from toolkit import Run
-    from toolkit.run.report import Result
+    from toolkit import Result, Run
 
 _MOST_CURVES = 20  # beyond so many labels the lines cannot be told apart
 
