@@ -139,7 +139,8 @@ def _gathered(targets: Targets | None, batch: IndexBatch) -> torch.Tensor | None
 
 
 def _fitted(images: Pixels, preprocess: Preprocess) -> Pixels:
-    images = images if images.ndim == 4 else images[..., None]
+    # CIFAR's files are channel by channel, and a transposed view stays one through every selection of samples.
+    images = np.ascontiguousarray(images if images.ndim == 4 else images[..., None])
     if images.shape[1:] == preprocess.shape:
         return images
     if images.shape[1:3] == (preprocess.height, preprocess.width):
