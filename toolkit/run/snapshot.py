@@ -51,7 +51,7 @@ def restore_late(run: Run) -> None:
     if tree is None:
         return
     run.model.load_state_dict(tree["model"])
-    run.optimizer.load_state_dict(tree["optimizer"])
+    restore_optimizer(run.optimizer, tree["optimizer"])
     if run.scheduler is not None:
         run.scheduler.load_state_dict(tree["scheduler"])
     if run.scaler is not None:
@@ -60,6 +60,19 @@ def restore_late(run: Run) -> None:
     if run.outputs is not None:
         run.outputs.load_state_dict(tree["outputs"])
     _set_random_state(tree["random"])
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimizer's state, each tensor in the memory format of its parameter.
+
+    A checkpoint holds plain contiguous tensors. Fused optimizers walk parameter, gradient and moments side by side
+    through memory, so moments in another format than a channels-last parameter would meet the wrong weights.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def seed_everything(seed: int) -> None:
