@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,14 @@ class CheckpointStore:
         Raises:
             VtkError: no space or no permission; earlier checkpoints are intact.
         """
-        contents = dict(zip(_FILES, state_file.dump(tree), strict=True))
+        packed = state_file.pack(tree)
         target = self.directory / f"{self.kind}-{step:09d}"
         temporary = self.directory / f".{target.name}.{os.getpid()}.tmp"
-        size = sum(len(c) for c in contents.values())
+        size = packed.size
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             require_space(self.directory, size + _SLACK)
-            _write_directory(temporary, contents)
+            _write_directory(temporary, packed)
             _replace_directory(temporary, target)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -102,17 +103,26 @@ class CheckpointStore:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _write_directory(directory: Path, contents: dict[str, bytes]) -> None:
+def _write_directory(directory: Path, packed: state_file.Packed) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    contents = zip(_FILES, (packed.chunks(), [packed.plain]), strict=True)
+    hashes = {name: _write_synced(directory / name, chunks) for name, chunks in contents}
     manifest = json.dumps({"format": 1, "sha256": hashes}).encode()
-    for name, content in {**contents, "manifest.json": manifest}.items():
-        with (directory / name).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    _write_synced(directory / "manifest.json", [manifest])
     sync_directory(directory)
+
+
+def _write_synced(path: Path, chunks: Iterable[bytes | memoryview]) -> str:
+    """Write the chunks one after another; returns the SHA-256 of all."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for chunk in chunks:
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()
 
 
 def _replace_directory(temporary: Path, target: Path) -> None:
