@@ -49,6 +49,14 @@ def test_a_run_directory_is_not_overwritten(vtk: Callable, trained: Path) -> Non
     assert sorted((p, p.stat().st_mtime_ns) for p in trained.rglob("*")) == before
 
 
+def test_a_run_that_failed_before_its_first_checkpoint_is_not_to_be_resumed(vtk: Callable) -> None:
+    vtk("run", "toy.yaml", "--out", "a", "--set", "data.poison_at=3")
+    said = vtk("run", "toy.yaml", "--out", "a")
+    assert said.code == ExitCode.CANNOT_CREATE
+    assert "remove it" in said.err
+    assert "--resume" not in said.err
+
+
 def test_an_interrupted_run_says_how_to_go_on_and_does(start: Callable, vtk: Callable, here: Path) -> None:
     # A pipe that is read line by line tells when training has begun.
     child = start("run", "toy.yaml", "--out", "a", "--set", "train.epochs=100000", "--set", "train.log_every=4")

@@ -17,6 +17,7 @@ VERBS = {
     "check": "Validate a recipe and show the plan.",
     "predict": "Predict image files with a finished run.",
     "eval": "Evaluate a finished run on a split or on new data.",
+    "tune": "Find a learning rate for a recipe.",
     "recipes": "List, show or copy the shipped recipes.",
     "plugins": "List the installed tasks and extensions.",
     "schema": "Print a task's recipe schema.",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 vtk eval runs/digits-20260101-120000
 vtk eval runs/catsdogs-20260101-120000 --split val --json
-vtk eval runs/catsdogs-20260101-120000 --data more-photos/ --report more-photos-report
+vtk eval runs/catsdogs-20260101-120000 --images more-photos/ --report more-photos-report
 """
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.verb import Verb
-from toolkit.errors import VtkError
+from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.types import Option
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Target:
 def read_target(text: str) -> Target:
     """A folder without a recipe in it is data for the shipped recipe ``folder``; everything else is a recipe."""
     path = Path(text)
+    if text.endswith("/") and not path.exists():
+        raise VtkError("there is no such folder", place=text, code=ExitCode.NO_INPUT)
     if not path.is_dir():
         return Target(text)
     if (path / RUN_RECIPE).is_file():

@@ -106,7 +106,13 @@ def _holds_a_run(path: Path) -> bool:
 
 def _occupied(path: Path) -> VtkError:
     status = read_status(path).get("status")
-    hint = "Go on with it by --resume, or choose another --out." if status else "Choose an empty or new --out."
+    kept = status == "finished" or any((path / "checkpoints").glob("step-*"))
+    if status and kept:
+        hint = "Go on with it by --resume, or choose another --out."
+    elif status:
+        hint = "It ended before its first checkpoint: remove it, or choose another --out."
+    else:
+        hint = "Choose an empty or new --out."
     what = f"already holds a run ({status})" if status else "is not empty"
     return VtkError(what, place=str(path), hint=hint, code=ExitCode.CANNOT_CREATE)
 
