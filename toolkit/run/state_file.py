@@ -69,7 +69,7 @@ class Packed:
         yield self.header
         for tensor in self.tensors.values():
             flat = tensor.detach().to("cpu").contiguous().reshape(-1)
-            yield memoryview(flat.view(torch.uint8).numpy())
+            yield flat.view(torch.uint8).numpy().data
 
 
 def pack(tree: Any) -> Packed:
