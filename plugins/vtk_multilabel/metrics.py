@@ -15,6 +15,7 @@ from torchmetrics.classification import (
     MultilabelF1Score,
     MultilabelHammingDistance,
 )
+from torchmetrics.utilities.data import dim_zero_cat
 
 __all__ = ["build_metrics"]
 
@@ -48,7 +49,7 @@ class MeanAveragePrecision(MultilabelAveragePrecision):
     """Average precision, the mean over the labels that occur; NaN if none does."""
 
     def __init__(self, labels: int) -> None:
-        super().__init__(labels, average="macro", validate_args=False)
+        super().__init__(labels, average="none", validate_args=False)
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Logits and multi-hot targets."""
@@ -56,9 +57,10 @@ class MeanAveragePrecision(MultilabelAveragePrecision):
 
     def compute(self) -> Any:
         """The mean; labels that do not occur have no average precision and are left out."""
+        occurs = dim_zero_cat(self.target).any(dim=0)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*(nan|No positive).*")
-            return super().compute()
+            warnings.filterwarnings("ignore", message="No positive")
+            return super().compute()[occurs].mean()
 
 
 class _Decided:

@@ -30,7 +30,7 @@ def best_threshold(probabilities: Floats, present: npt.NDArray[np.bool_]) -> flo
     f1 = 2 * hits / (np.arange(1, len(falling) + 1) + present.sum())
     # A cut goes between two different values only; the last one takes every image in.
     following = np.append(falling[1:], 0.0)
-    f1[falling == following] = -1.0
+    f1[:-1][falling[:-1] == falling[1:]] = -1.0
     cuts = (falling + following) / 2
     best = np.flatnonzero(f1 >= f1.max() - 1e-12)
     return float(cuts[best[np.abs(cuts[best] - 0.5).argmin()]])

@@ -47,10 +47,10 @@ def make_run(console: Console) -> Callable[..., Run]:
     return make
 
 
-@pytest.fixture
-def colour_folder(tmp_path: Path) -> tuple[Path, dict[str, set[str]]]:
+@pytest.fixture(scope="module")
+def colour_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, set[str]]]:
     """Sixty pictures with patches of up to three colours on grey, and a CSV of which; a few have none."""
-    rng = np.random.default_rng(0)
+    folder, rng = tmp_path_factory.mktemp("colours"), np.random.default_rng(0)
     labels: dict[str, set[str]] = {}
     for number in range(60):
         picture = np.full((32, 40, 3), 128, np.uint8)
@@ -59,13 +59,13 @@ def colour_folder(tmp_path: Path) -> tuple[Path, dict[str, set[str]]]:
             if name in chosen:
                 picture[8:24, 3 + 12 * place : 13 + 12 * place] = COLOURS[name]
         labels[f"{number}.png"] = chosen
-        cv2.imwrite(str(tmp_path / f"{number}.png"), picture[..., ::-1])
+        cv2.imwrite(str(folder / f"{number}.png"), picture[..., ::-1])
     lines = ["path,labels", *(f"{path},{'|'.join(sorted(chosen))}" for path, chosen in labels.items())]
-    (tmp_path / "labels.csv").write_text("\n".join(lines))
-    return tmp_path, labels
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return folder, labels
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def colour_text(colour_folder: tuple[Path, dict[str, set[str]]]) -> str:
     """A recipe for those pictures."""
     folder, _ = colour_folder
@@ -78,7 +78,8 @@ data:
   augment: none
   split: {{val: 0.25}}
 model: {{name: cnn, channels: [8, 16], hidden: [16]}}
-train: {{epochs: 25, batch_size: 16}}
+train: {{epochs: 20, batch_size: 16}}
+loader: {{workers: 0}}
 optimizer: {{name: adam, lr: 0.01}}
 extensions: {{checkpoints: false, metrics: false, tensorboard: false, progress: false}}
 """

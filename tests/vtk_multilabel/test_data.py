@@ -123,8 +123,9 @@ def test_other_data_are_aligned_by_name(make_run, colour_text):
         aligned(index, ("blue", "green"))
 
 
-def test_too_few_images_to_split_are_refused(make_run, colour_text, colour_folder):
+def test_too_few_images_to_split_are_refused(make_run, colour_text, colour_folder, tmp_path):
     folder, _ = colour_folder
-    (folder / "labels.csv").write_text("path,labels\n1.png,red\n")
+    (tmp_path / "one.csv").write_text("path,labels\n1.png,red\n")
+    sets = [f"data.source.file={tmp_path / 'one.csv'}", f"data.source.root={folder}"]
     with pytest.raises(VtkError, match="1 images are too few to be split"):
-        make_run(text=colour_text)
+        make_run(*sets, text=colour_text)

@@ -17,13 +17,14 @@ from vtk_multilabel.predict import predict
 from vtk_multilabel.thresholds import tuned_thresholds
 
 
-@pytest.fixture
-def trained(tmp_path, colour_text, colour_folder):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, colour_text):
     """A finished run on coloured patches, made by the command."""
-    recipe = tmp_path / "colours.yaml"
+    folder = tmp_path_factory.mktemp("trained")
+    recipe = folder / "colours.yaml"
     recipe.write_text(colour_text)
-    assert main(["run", str(recipe), "--out", str(tmp_path / "run"), "--quiet"]) == 0
-    return tmp_path / "run"
+    assert main(["run", str(recipe), "--out", str(folder / "run"), "--quiet"]) == 0
+    return folder / "run"
 
 
 def test_colours_are_learned_and_predicted_with_their_probabilities(trained, colour_folder, capsys):
@@ -66,7 +67,7 @@ def test_other_data_are_evaluated_under_the_trained_labels_and_thresholds(traine
     other = tmp_path / "other.csv"
     other.write_text("\n".join(["path,labels", *rows]))
     capsys.readouterr()
-    assert main(["eval", str(trained), "--data", str(other), "--images", str(folder), "--json"]) == 0
+    assert main(["eval", str(trained), "--labels", str(other), "--images", str(folder), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["metrics"]["map"] > 0.9
     assert next(row[-1] for row in found["tables"]["labels"]["rows"]) == 0

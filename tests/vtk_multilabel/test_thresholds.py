@@ -14,7 +14,7 @@ SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5001, 0.75, 0.9, 1.0])
 
 
 @given(st.lists(st.tuples(SCORES, st.booleans()), min_size=1, max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_other_cut_has_a_better_f1(pairs):
     scores, present = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
     found = best_threshold(scores, present)
@@ -22,7 +22,7 @@ def test_no_other_cut_has_a_better_f1(pairs):
     if not present.any():
         assert found == 0.5
         return
-    best = max(f1_score(present, scores >= cut, zero_division=0.0) for cut in np.linspace(0, 1.01, 400))
+    best = max(f1_score(present, scores >= cut, zero_division=0.0) for cut in (*scores, 1.01))
     assert f1_score(present, scores >= found, zero_division=0.0) == pytest.approx(best)
 
 
