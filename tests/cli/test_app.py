@@ -134,7 +134,7 @@ def test_version(vtk: Callable) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error(start: Callable) -> None:
-    child = start("schema", "toy")
+    child = start("plugins")
     child.stdout.close()
     with child.stderr:
         assert child.stderr.read() == ""
