@@ -29,7 +29,7 @@ def report(run: Run, result: Result) -> list[Figure | Table]:
         classes = run.data.meta["classes"]
         items.append(class_table(result.outputs, result.targets, classes))
         items.append(confusion_figure(result.outputs, result.targets, classes))
-    if run.data.train is not None:
+    if run.data.train is not None and run.trained_meta is None:
         names = run.data.meta["classes"]
         items.append(sample_sheet(run, lambda targets: [names[target] for target in targets.tolist()]))
     return items

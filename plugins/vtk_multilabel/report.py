@@ -30,7 +30,7 @@ def report(run: Run, result: Result) -> list[Figure | Table]:
         probabilities, targets = result.outputs.sigmoid().numpy(), result.targets.numpy().astype(bool)
         items.append(label_table(probabilities, targets, meta["classes"], meta["thresholds"]))
         items.append(curve_figure(probabilities, targets, meta["classes"]))
-    if run.data.train is not None:
+    if run.data.train is not None and run.trained_meta is None:
         items.append(sample_sheet(run, lambda targets: [_title(row, meta["classes"]) for row in targets]))
     return items
 
