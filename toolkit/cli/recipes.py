@@ -98,7 +98,7 @@ def _copies(recipe: ShippedRecipe, target: Path) -> dict[Path, str]:
 
     shipped = recipe.path.resolve()
     copies = {target: shipped.read_text(encoding="utf-8")}
-    for document in extends_chain(read_document(shipped))[:-1]:
+    for document in reversed(extends_chain(read_document(shipped))[:-1]):
         if document.path is not None and _names_by_path(copies, document.path):
             copies[_landed(document.path, shipped, target)] = document.path.read_text(encoding="utf-8")
     for path, content in [*copies.items()]:
