@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from toolkit.data.datasets import ArrayDataset, FileDataset, build_dataset
-from toolkit.data.decode import ImageError, decode
+from toolkit.data.decode import ImageError, decode, require_pictures
 from toolkit.data.loaders import build_loader
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.sources import ImageArrays, ImageFiles
@@ -144,3 +145,12 @@ def test_who_needs_workers(pets: Path) -> None:
     assert build_dataset(array_index(), TINY, "standard").in_memory
     assert not build_dataset(array_index(), TINY, "strong").in_memory
     assert not build_dataset(found(pets).train, SMALL).in_memory
+
+
+def test_a_text_file_with_a_pictures_name_is_told_before_training(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg")
+    (tmp_path / "notes.jpg").write_text("Buy milk.")
+    require_pictures([tmp_path / "a.jpg"])
+    with pytest.raises(ImageError, match=r"notes\.jpg.*no[t].*image") as told:
+        require_pictures([tmp_path / "a.jpg", tmp_path / "notes.jpg"])
+    assert "remove it" in str(told.value.hint)

@@ -12,7 +12,7 @@ import torch
 
 from toolkit.data.array_augment import vectorised
 from toolkit.data.augment import AugmentStep, Preset, steps_of
-from toolkit.data.decode import decode
+from toolkit.data.decode import decode, require_pictures
 from toolkit.data.fused import augment_transform
 from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline
@@ -126,9 +126,14 @@ class ArrayDataset:
 def build_dataset(
     index: ImageFiles | ImageArrays, preprocess: Preprocess, augment: Preset | Sequence[AugmentStep] = "none"
 ) -> FileDataset | ArrayDataset:
-    """The dataset of one split: augmented (training) or not (evaluation)."""
+    """The dataset of one split: augmented (training) or not (evaluation).
+
+    Raises:
+        ImageError: a file is no image at all.
+    """
     if isinstance(index, ImageArrays):
         return ArrayDataset(index.images, index.targets, preprocess, augment)
+    require_pictures(index.files)
     steps = steps_of(augment, preprocess.height, preprocess.width, small=False)
     transform: Transform = augment_transform(steps, preprocess) if steps else preprocess
     return FileDataset(index.files, index.targets, transform)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from toolkit.data.containers import Container, MalformedError, inspect, sniff
 from toolkit.data.opencv import cv2
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageError", "decode", "decode_bytes"]
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageError", "decode", "decode_bytes", "require_pictures"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -66,6 +67,9 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _PHOTOMETRIC_RGB = 258, 262, 2
 _READ_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
+_REMEDY = "Mend, replace or remove it, then start again."
+
+
 class ImageError(VtkError):
     """A file that cannot be used as a picture.
 
@@ -75,7 +79,7 @@ class ImageError(VtkError):
     """
 
     def __init__(self, path: str | os.PathLike[str], reason: str, *, code: ExitCode = ExitCode.DATA) -> None:
-        super().__init__(f"the file {reason}", place=os.fspath(path), code=code)
+        super().__init__(f"the file {reason}", place=os.fspath(path), hint=_REMEDY, code=code)
         self.path = os.fspath(path)
         self.reason = reason
 
@@ -85,6 +89,22 @@ class ImageError(VtkError):
 
 def _image_error(path: str, reason: str, code: ExitCode) -> ImageError:
     return ImageError(path, reason, code=code)
+
+
+def require_pictures(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Looks at the first bytes of each file, so that a text file named .jpg is told before training, not in it.
+
+    Raises:
+        ImageError: a file that is missing, empty or no image; the first of them.
+    """
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                head = file.read(32)
+        except (OSError, ValueError):
+            head = b""
+        if sniff(head) is None:
+            decode(path)
 
 
 def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
