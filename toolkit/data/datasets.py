@@ -146,9 +146,10 @@ def _gathered(targets: Targets | None, batch: IndexBatch) -> torch.Tensor | None
 def _fitted(images: Pixels, preprocess: Preprocess) -> Pixels:
     # CIFAR's files are channel by channel, and a transposed view stays one through every selection of samples.
     images = np.ascontiguousarray(images if images.ndim == 4 else images[..., None])
-    if images.shape[1:] == preprocess.shape:
+    as_they_are = preprocess.resize in (None, min(preprocess.height, preprocess.width))
+    if as_they_are and images.shape[1:] == preprocess.shape:
         return images
-    if images.shape[1:3] == (preprocess.height, preprocess.width):
+    if as_they_are and images.shape[1:3] == (preprocess.height, preprocess.width):
         if preprocess.channels == 3:
             return np.repeat(images, 3, axis=3)
         return np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])[..., None]
