@@ -190,20 +190,22 @@ class Studio:
 
 def content_targets(model: StyleModel, tiling: Tiling, content: Tensor, taps: list[Tap]) -> dict[Tap, Tensor]:
     """The content's features (1, C, h, w) at some taps, made tile by tile."""
-    targets: dict[Tap, Tensor] = {}
+    if tiling.is_whole:
+        features = model.trunk(content)
+        return {tap: features[tap] for tap in taps}
+    # What stays is allocated first: behind the tiles' passing tensors it would keep the memory from being used again.
+    targets = {tap: _empty_features(tap, tiling, content) for tap in taps}
     for tile in tiling:
         rows, columns = tile.window
         features = model.trunk(content[..., rows, columns])
-        for tap in taps:
-            inner = features[tap][(..., *tile.inside(tap.conv))]
-            if tiling.is_whole:
-                targets[tap] = inner
-                continue
-            if tap not in targets:
-                shape = (1, tap.channels, *tiling.shape(tap.conv))
-                targets[tap] = torch.empty(shape, device=content.device, memory_format=torch.channels_last)
-            targets[tap][(..., *tile.position(tap.conv))] = inner
+        for tap, target in targets.items():
+            target[(..., *tile.position(tap.conv))] = features[tap][(..., *tile.inside(tap.conv))]
     return targets
+
+
+def _empty_features(tap: Tap, tiling: Tiling, like: Tensor) -> Tensor:
+    shape = (1, tap.channels, *tiling.shape(tap.conv))
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
 def tile_sides(run: Run) -> dict[str, int]:

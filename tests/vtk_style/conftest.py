@@ -178,6 +178,8 @@ def style(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Made
         for key in {*TINY, *changes}:
             base, change = TINY.get(key), changes.get(key)
             recipe[key] = {**base, **(change or {})} if isinstance(base, dict) else change
+            if key in changes and change is None:
+                del recipe[key]
         out = tmp_path / f"run-{next(counter)}"
         console = Console(file=StringIO(), width=200)
         try:

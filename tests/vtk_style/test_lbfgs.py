@@ -91,6 +91,8 @@ def test_a_restored_optimizer_goes_on_to_the_bit(dtype):
     x = halfway.clone().requires_grad_()
     fresh = LBFGS([x], history_dtype=dtype)
     fresh.load_state_dict(saved)
+    kept = fresh.state[x]["s"] + fresh.state[x]["y"]
+    assert {pair.dtype for pair in kept} == {dtype or torch.float32}
 
     def closure():
         fresh.zero_grad()

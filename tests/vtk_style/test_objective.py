@@ -79,7 +79,7 @@ def test_a_styles_gram_matrices_do_not_depend_on_the_tiles(reference, picture, m
         assert relative(tiled[tap], whole[tap]) < 1e-6
     if not masked:
         features = reference.Network(reference.filters(6))(image.double().detach())
-        assert all(relative(whole[tap], reference.gram(features[str(tap)])) < 1e-6 for tap in taps)
+        assert all(relative(whole[tap], reference.gram(features[str(tap)])) < 3e-6 for tap in taps)
 
 
 def masked_reference(reference, image, style, mask, weight):

@@ -50,6 +50,18 @@ def test_the_loss_falls(style):
     assert losses[-1] < 0.3 * losses[0]
 
 
+def test_a_finer_stage_goes_on_from_the_coarser_one_with_the_contents_detail(style):
+    still = {"name": "adam", "lr": 1e-6}
+    coarse = style(pyramid=None, stages=[{"size": 48, "steps": 20}]).image
+    stages = [{"size": 48, "steps": 20}, {"size": 96, "steps": 1, "optimizer": still}]
+    fine = style(pyramid=None, stages=stages).image
+    down = resized(fine, tuple(coarse.shape[-2:]))
+    assert difference(down, coarse) < 0.25 * difference(coarse, content(48))
+    detail = [image - resized(resized(image, (32, 48)), (64, 96)) for image in (fine, content(96))]
+    inside = ((fine > 0.02) & (fine < 0.98)).all(1, keepdim=True).expand_as(fine)
+    assert torch.corrcoef(torch.stack([d[inside] for d in detail]))[0, 1] > 0.7
+
+
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(style):
     noise = {"name": "noise"}
     first, second, other = style(init=noise), style(init=noise), style(init=noise, seed=1)
@@ -94,7 +106,7 @@ def test_modes_that_keep_the_contents_chroma(style, mode):
     moved = [(image - luma(image)) - (content() - luma(content())) for image in (made.image, free.image)]
     inside = ((made.image > 0.02) & (made.image < 0.98)).all(1, keepdim=True).expand_as(moved[0])
     assert inside.float().mean() > 0.3
-    assert moved[0][inside].abs().max() < 0.012
+    assert moved[0][inside].abs().max() < 0.02
     assert moved[1][inside].abs().mean() > 0.03
     assert difference(luma(made.image), luma(content())) > 0.02
 
@@ -168,7 +180,7 @@ def test_total_variation_smooths(style):
 
 
 def poison(monkeypatch, steps):
-    """Make the loss infinite at some evaluations."""
+    """Make the loss infinite, and the image with it, at some evaluations."""
     from vtk_style.objective import Objective
 
     evaluate, calls = Objective.evaluate, [0]
@@ -176,7 +188,10 @@ def poison(monkeypatch, steps):
     def broken(self, image, keep):
         terms, tape = evaluate(self, image, keep)
         calls[0] += 1
-        return (terms * float("inf") if calls[0] in steps else terms), tape
+        if calls[0] not in steps:
+            return terms, tape
+        image.fill_(float("inf"))
+        return terms * float("inf"), tape
 
     monkeypatch.setattr(Objective, "evaluate", broken)
 
