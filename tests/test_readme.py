@@ -41,6 +41,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         picture(folder / name)
     for number in range(10):
         picture(folder / f"data/dogs-vs-cats/train/{('cat', 'dog')[number % 2]}.{number}.jpg")
+    labels = [f"{c}/{i}.jpg,{c}|{'odd' if i % 2 else 'even'}" for c in ("red", "blue") for i in range(5)]
+    (folder / "labels.csv").write_text("\n".join(["path,labels", *labels]))
     (folder / "recipes").symlink_to(ROOT / "recipes")
     style = load_recipe("style", flags=[("--content", "a.jpg"), ("--style", "b.jpg")])
     Image.new("RGB", (64, 64)).save(folder / "painted.png", **save_options("PNG", style.to_yaml()))
