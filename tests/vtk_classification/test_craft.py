@@ -138,6 +138,22 @@ def test_training_batches_are_mixed_and_no_others(digits: MakeRun, mix: str) -> 
     assert "train/accuracy" in run.history[0]
 
 
+def test_the_batches_of_one_step_are_mixed_each_in_its_own_way(digits: MakeRun) -> None:
+    from dataclasses import replace
+
+    from toolkit.run.batches import training_batches
+    from toolkit.run.loop import training_loader
+
+    run = digits("data.mix={mixup: 1.0}", "train.accumulate=4", "train.batch_size=16")
+    run.loader = training_loader(run)
+    run.stage = replace(run.stages[0], batches=len(run.loader))
+    drawn = training_batches(run)
+    shares = [float(part.mixture.max(1).values.min()) for part in next(drawn)]
+    drawn.close()
+    run.loader.close()
+    assert len({round(share, 4) for share in shares}) == 4
+
+
 def test_erasing_changes_training_batches_alone(digits: MakeRun) -> None:
     run, untouched = digits("data.erase={probability: 1.0, fill: noise}"), digits()
     assert not torch.equal(transformed(run, True).inputs, transformed(untouched, True).inputs)

@@ -98,17 +98,19 @@ class IndexBatch(Sequence[SampleIndex]):
 class BatchKey:
     """Names the draw of one batch, for transforms that work on whole batches.
 
-    ``step`` counts optimizer steps from the start of the run.
+    ``step`` counts optimizer steps from the start of the run, ``part`` the batches within one of them.
     """
 
     seed: int
     epoch: int
     step: int
     training: bool
+    part: int = 0
 
     def rng(self) -> np.random.Generator:
-        """A generator that depends on (seed, step) and on whether the batch is a training batch."""
-        key = ((self.seed & _MASK) << 64) | (int(self.training) << 63) | (self.step & (_MASK >> 1))
+        """A generator that depends on (seed, step, part) and on whether the batch is a training batch."""
+        place = ((self.part & 0x7FFF) << 48) | (self.step & 0xFFFF_FFFF_FFFF)
+        key = ((self.seed & _MASK) << 64) | (int(self.training) << 63) | place
         return np.random.Generator(np.random.Philox(key=key))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def training_batches(run: Run) -> Generator[Any, None, None]:
         for group in groups:
             key = BatchKey(run.seed, position.epoch, position.step, True)
             if isinstance(group, MicroBatches):
-                yield MicroBatches(ready(batch, run.data, run.device, key) for batch in group)
+                parts = enumerate(group)
+                yield MicroBatches(ready(b, run.data, run.device, replace(key, part=part)) for part, b in parts)
             else:
                 yield ready(group, run.data, run.device, key)
 
