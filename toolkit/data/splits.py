@@ -79,10 +79,11 @@ def stratified(
 
 
 def _counts(size: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """How many of ``size`` samples each part gets: rounded, at least one while one is left for training."""
+    """How many of ``size`` samples each part gets: rounded, and one at least for each while one is left for training."""
     left, counts = size - 1, {}
-    for name, share in shares.items():
-        counts[name] = min(left, max(1, round(share * size)))
+    for still_to_serve, (name, share) in zip(range(len(shares) - 1, -1, -1), shares.items(), strict=True):
+        wanted = max(1, round(share * size))
+        counts[name] = max(min(left, 1), min(left - still_to_serve, wanted))
         left -= counts[name]
     return counts
 
