@@ -19,18 +19,24 @@ def test_every_plugin_with_its_distribution(vtk: Callable) -> None:
         "kind": "task",
         "distribution": "vtk-toy",
         "version": "1.0",
-        "status": "ok",
+        "status": "unchecked",
+        "reason": "",
         "summary": "vtk-toy for tests",
+        "builtin": False,
+        "full_name": "vtk-toy:toy",
         "value": "cli_predicts:plugin",
+        "needs": "",
+        "homepage": "",
     }
+    assert by_name["task", "classification"]["status"] == "ok"
     assert by_name["task", "classification"]["distribution"] == "vision-toolkit"
     assert {name for kind, name in by_name if kind == "extension"} >= {"progress", "tensorboard", "metrics"}
 
 
 def test_for_people(vtk: Callable) -> None:
     lines = vtk("plugins").out.splitlines()
-    assert lines[0].split() == ["name", "kind", "distribution", "version", "status", "summary"]
-    assert any(line.split()[:5] == ["toy", "task", "vtk-toy", "1.0", "ok"] for line in lines)
+    assert lines[0].split() == ["name", "kind", "distribution", "version", "status", "about"]
+    assert any(line.split()[:5] == ["toy", "task", "vtk-toy", "1.0", "unchecked"] for line in lines)
 
 
 def test_a_broken_plugin_hurts_only_itself(vtk: Callable, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,12 +47,21 @@ class Site:
         modules: Mapping[str, str] | None = None,
         version: str = "1.0",
         entry_points: str | None = None,
+        requires: Sequence[str] = (),
+        about: str = "",
     ) -> None:
-        """Writes ``name``'s metadata and modules. ``entry_points`` replaces the file's text."""
+        """Writes ``name``'s metadata and modules.
+
+        Args:
+            entry_points: the text of that file, instead of what ``tasks`` and ``extensions`` give.
+            requires: what the distribution depends on.
+            about: more lines of ``METADATA``.
+        """
         info = self.folder / f"{name.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
-        about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: {name} for tests\n"
-        (info / "METADATA").write_text(about)
+        head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: {name} for tests\n"
+        needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+        (info / "METADATA").write_text(f"{head}{needs}{about}")
         (info / "entry_points.txt").write_text(
             entry_points or _group(TASKS, tasks or {}) + _group(EXTENSIONS, extensions or {})
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import textwrap
@@ -47,7 +48,7 @@ class TestListing:
         catalogue = Catalogue(disabled=())
         assert catalogue.find("x", "task").value == "a:b"
         assert catalogue.find("x", "extension").value == "c:d"
-        assert {p.status for p in external(catalogue)} == {"ok"}
+        assert {p.status for p in external(catalogue)} == {"unchecked"}
 
     def test_order_does_not_depend_on_the_file_system(self, site: Site) -> None:
         for name in ("zebra", "alpha", "mid-dle"):
@@ -63,6 +64,20 @@ class TestListing:
             ("e", "zebra"),
         ]
 
+    def test_order_does_not_depend_on_the_order_of_the_distributions(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, version in (("zebra", "1"), ("alpha", "1"), ("twice", "1"), ("Twice", "2")):
+            site.install(name, version=version, tasks={"t": "m:p"}, extensions={f"of-{name}": "m:e"})
+        listed = list(metadata.distributions())
+        found = []
+        for seed in range(4):
+            random.Random(seed).shuffle(listed)
+            monkeypatch.setattr(metadata, "distributions", lambda: iter(listed))
+            found.append(Catalogue(disabled=()).plugins)
+        assert found[1:] == found[:-1]
+        assert [p.version for p in found[0] if p.name == "of-Twice"] == ["2"]
+
     def test_a_second_copy_of_a_distribution_is_hidden_by_the_first(self, site: Site) -> None:
         site.install("twice", version="1.0", tasks={"t": "m:p"})
         site.install("Twice", version="2.0", tasks={"t": "m:p"})
@@ -72,7 +87,7 @@ class TestListing:
         site.install("mangled", entry_points="[vtk.tasks]\nno equals sign\n")
         site.install("sound", tasks={"sound": "m:p"})
         catalogue = Catalogue(disabled=())
-        assert [(p.name, p.status) for p in external(catalogue)] == [("mangled", "broken"), ("sound", "ok")]
+        assert [(p.name, p.status) for p in external(catalogue)] == [("mangled", "broken"), ("sound", "unchecked")]
         assert "mangled" not in catalogue.names("task")
         assert "the metadata of mangled cannot be read" in str(refusal(catalogue, "mangled"))
 
@@ -120,7 +135,7 @@ class TestChoosing:
         )
         site.install("two", version="3.2", tasks={"seg": "seg_two:plugin"}, modules={"seg_two": "plugin = 2"})
         catalogue = Catalogue(disabled=())
-        assert [p.status for p in external(catalogue)] == ["ok", "duplicate", "duplicate"]
+        assert [p.status for p in external(catalogue)] == ["unchecked", "duplicate", "duplicate"]
         assert catalogue.names("task").count("seg") == 1
         assert catalogue.load("other", "task") == 1
         text = str(refusal(catalogue, "seg"))
@@ -129,10 +144,24 @@ class TestChoosing:
         assert catalogue.load("two:seg", "task") == 2
         assert "seg_one" in sys.modules
 
-    def test_a_built_in_cannot_be_shadowed_in_silence(self, site: Site) -> None:
+    def test_a_built_in_keeps_its_name_and_the_other_is_told(self, site: Site) -> None:
         site.install("shadow", extensions={"progress": "shadow_ext:plugin"}, modules={"shadow_ext": "plugin = 1"})
-        with pytest.raises(VtkError, match="claim the extension 'progress'"):
-            Catalogue(disabled=()).load("progress", "extension")
+        catalogue = Catalogue(disabled=())
+        assert catalogue.find("progress", "extension").builtin
+        assert catalogue.load("shadow:progress", "extension") == 1
+        (shadow,) = external(catalogue)
+        assert shadow.status == "duplicate"
+        assert shadow.reason == "progress is the built-in extension; choose this one as shadow:progress"
+        assert {p.status for p in catalogue.plugins if p.builtin} == {"ok"}
+
+    def test_a_built_in_that_is_switched_off_leaves_its_name(self, site: Site) -> None:
+        site.install("shadow", extensions={"progress": "shadow_off:plugin"}, modules={"shadow_off": "plugin = 1"})
+        assert Catalogue(disabled=["vision-toolkit:progress"]).load("progress", "extension") == 1
+
+    def test_a_distribution_may_be_spelt_as_pip_takes_it(self, site: Site) -> None:
+        site.install("Some_Dist.x", tasks={"seg": "spelt:plugin"}, modules={"spelt": "plugin = 1"})
+        assert Catalogue(disabled=()).load("some-dist-x:seg", "task") == 1
+        assert [p.status for p in external(Catalogue(disabled=["SOME.dist_x:seg"]))] == ["disabled"]
 
     def test_loads_exactly_one(self, site: Site) -> None:
         for name in ("one", "two"):
@@ -169,7 +198,51 @@ class TestDisabling:
         site.install("two", tasks={"seg": "settled_two:plugin"}, modules={"settled_two": "plugin = 2"})
         catalogue = Catalogue(disabled=["one:seg"])
         assert catalogue.load("seg", "task") == 2
-        assert [p.status for p in external(catalogue)] == ["disabled", "ok"]
+        assert [p.status for p in external(catalogue)] == ["disabled", "unchecked"]
+
+
+class TestRange:
+    """The versions of vision-toolkit that a distribution asks for."""
+
+    @pytest.mark.parametrize(
+        ("requires", "status"),
+        [
+            (["vision-toolkit>=2"], "incompatible"),
+            (["Vision_Toolkit (>=2)"], "incompatible"),
+            (["vision-toolkit>=0.1,<0.1"], "incompatible"),
+            (["vision-toolkit>=0.0.1", "vision-toolkit<0.0.2"], "incompatible"),
+            (["vision-toolkit>=0.0.1,<99"], "unchecked"),
+            (["vision-toolkit"], "unchecked"),
+            (["vision-toolkit>=2; extra == 'dev'"], "unchecked"),
+            (["vision-toolkit-extras>=2", "torch>=99"], "unchecked"),
+            (["vision-toolkit ~~ illegible"], "unchecked"),
+            ([], "unchecked"),
+        ],
+    )
+    def test_is_judged_from_metadata(self, site: Site, requires: list[str], status: str) -> None:
+        site.install("ranged", tasks={"seg": "m:p"}, requires=requires)
+        (plugin,) = external(Catalogue(disabled=()))
+        assert plugin.status == status
+
+    def test_choosing_one_that_does_not_fit_imports_nothing(self, site: Site) -> None:
+        site.install("ahead", tasks={"seg": "ahead:plugin"}, modules={"ahead": "1 / 0"}, requires=["vision-toolkit>=2"])
+        catalogue = Catalogue(disabled=())
+        have = metadata.version("vision-toolkit")
+        assert f"needs vision-toolkit>=2, have {have}" in str(refusal(catalogue, "seg"))
+        assert "seg" not in catalogue.names("task")
+        assert "ahead" not in sys.modules
+
+    def test_a_pre_release_of_a_version_that_fits_fits(self) -> None:
+        core = Plugin("c", "task", "m:p", "vision-toolkit", "2.0.0rc1", "", builtin=True)
+        other = Plugin("o", "task", "m:p", "other", "1", "", needs=">=1.5,<3")
+        assert [p.status for p in Catalogue([core, other], disabled=()).plugins] == ["ok", "unchecked"]
+
+    def test_home_page(self, site: Site) -> None:
+        site.install(
+            "paged", tasks={"p": "m:p"}, about="Project-URL: Source, https://a\nProject-URL: Home Page, https://b\n"
+        )
+        site.install("sourced", tasks={"s": "m:p"}, about="Project-URL: Source, https://a\n")
+        assert [p.homepage for p in external(Catalogue(disabled=()))] == ["https://b", "https://a"]
 
 
 class TestBroken:
@@ -183,6 +256,7 @@ class TestBroken:
             ("x = 1", "AttributeError"),
             ("raise KeyError", "KeyError"),
             ("raise RecursionError('deep')", "RecursionError: deep"),
+            ("class Panic(BaseException): ...\nraise Panic('rust')", "Panic: rust"),
         ],
     )
     def test_is_told_in_five_lines(self, site: Site, source: str, words: str) -> None:

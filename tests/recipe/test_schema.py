@@ -154,3 +154,30 @@ def test_shipped_recipes_name_their_schema_for_editors() -> None:
         first = recipe.path.read_text().splitlines()[0]
         assert first.startswith("# yaml-language-server: $schema=schemas/"), recipe.path
         assert (recipe.path.parent / Path(first.partition("$schema=")[2])).is_file()
+
+
+def test_extensions_of_other_packages_are_known_by_name_and_imported_only_when_asked_for(
+    sample_site: object, tmp_path: Path
+) -> None:
+    import sys
+
+    from plugin_site import Site
+
+    module = "from toolkit import Section, hookimpl\nclass Options(Section):\n    depth: int = 1\nclass Extension:\n"
+    module += "    @hookimpl\n    def vtk_config(self):\n        return Options\nplugin = Extension()\n"
+    site = Site(tmp_path)
+    site.install("far-away", extensions={"far": "far_away:plugin"}, modules={"far_away": module})
+    with site.active():
+        by_name = json_schema("sample")
+        assert "far_away" not in sys.modules
+        in_full = json_schema("sample", described=["far"])
+        assert "far_away" in sys.modules
+    recipe = {"task": "sample", "extensions": {"far": {"deep": 1}}}
+    jsonschema.validate(recipe, by_name)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(recipe, in_full)
+    jsonschema.validate({"task": "sample", "extensions": {"far": {"depth": 2}}}, in_full)
+
+
+def test_a_full_name_fits(accepts: Accepts) -> None:
+    assert accepts("task: sample\nextensions: {'vision-toolkit:progress': false}\n")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from toolkit.cli.options import json_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.verb import Verb
 
-COLUMNS = ("name", "kind", "distribution", "version", "status", "summary")
+if TYPE_CHECKING:
+    from toolkit.hooks.entry import Plugin
+
+COLUMNS = ("name", "kind", "distribution", "version", "status", "about")
+FIELDS = (*COLUMNS[:-1], "reason", "summary", "builtin", "full_name", "value", "needs", "homepage")
 
 EXAMPLES = """
 vtk plugins
@@ -24,8 +30,11 @@ def command(as_json: bool) -> None:
 
     found = Catalogue().plugins
     if as_json:
-        print_json([{**{column: getattr(p, column) for column in COLUMNS}, "value": p.value} for p in found])
+        print_json([{field: getattr(p, field) for field in FIELDS} for p in found])
         return
-    # The summary is the distribution's; it says nothing about one of the many plugins that come with the toolkit.
-    rows = [[p.name, p.kind, p.distribution, p.version, p.status, "" if p.builtin else p.summary] for p in found]
-    print_table(COLUMNS, rows)
+    print_table(COLUMNS, [[p.name, p.kind, p.distribution, p.version, p.status, _about(p)] for p in found])
+
+
+def _about(plugin: Plugin) -> str:
+    """Why the status is what it is, else what the distribution says of itself."""
+    return plugin.reason or ("" if plugin.builtin else plugin.summary)

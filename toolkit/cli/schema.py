@@ -16,7 +16,14 @@ vtk schema --markdown
 @click.command(cls=Verb, examples=EXAMPLES, short_help="Print a task's recipe schema.")
 @click.argument("task", required=False)
 @click.option("--markdown", is_flag=True, help="Print the reference of every built-in task's keys, as Markdown.")
-def command(task: str | None, markdown: bool) -> None:
+@click.option(
+    "--with",
+    "described",
+    multiple=True,
+    metavar="EXTENSION",
+    help="Describe the options of this extension of another package too. Repeatable.",
+)
+def command(task: str | None, markdown: bool, described: tuple[str, ...]) -> None:
     """Print the JSON Schema of TASK's recipes, for editors.
 
     An editor takes it by a recipe's first line: # yaml-language-server: $schema=classification.json
@@ -30,4 +37,4 @@ def command(task: str | None, markdown: bool) -> None:
     else:
         from toolkit.recipe.schema import json_schema
 
-        print_json(json_schema(task))
+        print_json(json_schema(task, described=described))

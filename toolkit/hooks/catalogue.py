@@ -1,69 +1,29 @@
-"""Which plugins are installed, read from distribution metadata alone.
+"""Which plugins are installed, and which of them a name means.
 
 Listing imports no plugin, no pluggy and no torch; choosing a plugin imports that one and nothing else.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
-from importlib import metadata
-from typing import Any, Literal
+from typing import Any
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.entry import CORE, DISABLE, Kind, Loaded, Plugin, RecipeFolder, Status, is_named
+from toolkit.hooks.installed import installed_plugins, installed_recipe_folders
+from toolkit.hooks.loading import load
 
-Kind = Literal["task", "extension"]
-Status = Literal["ok", "disabled", "duplicate", "broken"]
-
-GROUPS: dict[str, Kind] = {"vtk.tasks": "task", "vtk.extensions": "extension"}
-CORE = "vision-toolkit"
-DISABLE = "VTK_DISABLE_PLUGINS"
-
-_ERROR_LENGTH = 200
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """One entry point: a task or an extension, not imported.
-
-    Args:
-        name: the public name, unique within its kind unless another distribution claims it too.
-        kind: task or extension.
-        value: the entry point's object, ``package.module:attribute``.
-        status: ``ok`` says only that nothing in the metadata speaks against it; it has not been imported. ``broken``
-            metadata names no plugin that could be read, and stands here under the distribution's name.
-        builtin: whether it comes with vision-toolkit itself.
-    """
-
-    name: str
-    kind: Kind
-    value: str
-    distribution: str
-    version: str
-    summary: str
-    status: Status = "ok"
-    builtin: bool = False
-
-    @property
-    def full_name(self) -> str:
-        """``distribution:name``, which chooses between two plugins of one name."""
-        return f"{self.distribution}:{self.name}"
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """An imported plugin: its entry in the catalogue, its object, and the schema that its ``vtk_config`` returned."""
-
-    entry: Plugin
-    plugin: Any
-    schema: type[Any]
+__all__ = ["CORE", "DISABLE", "Catalogue", "Kind", "Loaded", "Plugin", "load"]
 
 
 class Catalogue:
     """The installed plugins, in an order that does not depend on the file system.
+
+    A plain name means the built-in of that name wherever there is one: installing a package never changes what a
+    recipe does. Of two other packages that claim a name, the full name ``distribution:name`` chooses.
 
     Args:
         plugins: instead of those that are installed.
@@ -78,15 +38,22 @@ class Catalogue:
 
     @cached_property
     def plugins(self) -> tuple[Plugin, ...]:
-        """Every entry point, the disabled and the duplicate ones too; built-ins first, then by name."""
-        found = list(_installed()) if self._given is None else self._given
+        """Every entry point, whatever its status; tasks before extensions, built-ins first, then by name."""
+        found = list(installed_plugins()) if self._given is None else self._given
         found.sort(key=lambda p: (p.kind != "task", not p.builtin, p.name, p.distribution))
-        enabled = [p for p in found if not self._is_disabled(p)]
-        return tuple(_with_status(p, self._status(p, enabled)) for p in found)
+        core = next((p.version for p in found if p.builtin), None)
+        enabled = [p for p in found if not self._is_disabled(p.name, p.distribution, p.builtin)]
+        return tuple(self._judged(p, enabled, core) for p in found)
+
+    @cached_property
+    def recipe_folders(self) -> tuple[RecipeFolder, ...]:
+        """The folders of recipes that other packages ship, the disabled ones left out."""
+        found = [f for f in installed_recipe_folders() if not self._is_disabled(f.name, f.distribution, False)]
+        return tuple(sorted(found, key=lambda folder: (folder.distribution, folder.name)))
 
     def names(self, kind: Kind) -> list[str]:
         """The names that a recipe may use, each once."""
-        return list(dict.fromkeys(p.name for p in self.plugins if p.kind == kind and p.status in ("ok", "duplicate")))
+        return list(dict.fromkeys(p.name for p in self.plugins if p.kind == kind and p.usable))
 
     def has(self, name: str, kind: Kind) -> bool:
         """Whether a plugin of that name is installed and not disabled."""
@@ -104,6 +71,7 @@ class Catalogue:
         """
         named = self._named(name, kind)
         able = [p for p in named if p.status != "disabled"]
+        able = [p for p in able if p.builtin] or able
         if len(able) == 1:
             return able[0]
         if able:
@@ -122,65 +90,52 @@ class Catalogue:
         return load(self.find(name, kind))
 
     def _named(self, name: str, kind: Kind) -> list[Plugin]:
-        return [p for p in self.plugins if p.kind == kind and name in (p.name, p.full_name)]
+        return [p for p in self.plugins if p.kind == kind and p.goes_by(name)]
 
-    def _is_disabled(self, plugin: Plugin) -> bool:
-        if "*" in self.disabled and not plugin.builtin:
+    def _is_disabled(self, name: str, distribution: str, builtin: bool) -> bool:
+        if "*" in self.disabled and not builtin:
             return True
-        return plugin.name in self.disabled or plugin.full_name in self.disabled
+        return any(is_named(asked, name, distribution) for asked in self.disabled)
 
-    def _status(self, plugin: Plugin, enabled: Sequence[Plugin]) -> Status:
-        if self._is_disabled(plugin):
-            return "disabled"
-        rivals = [p for p in enabled if (p.name, p.kind) == (plugin.name, plugin.kind)]
-        return "duplicate" if len(rivals) > 1 else plugin.status
+    def _judged(self, plugin: Plugin, enabled: Sequence[Plugin], core: str | None) -> Plugin:
+        status, reason = self._status(plugin, enabled, core)
+        return replace(plugin, status=status, reason=reason)
+
+    def _status(self, plugin: Plugin, enabled: Sequence[Plugin], core: str | None) -> tuple[Status, str]:
+        """The status and the reason for it; what is worse hides what is less bad."""
+        if plugin not in enabled:
+            return "disabled", f"switched off ({DISABLE}, --no-plugins)"
+        if plugin.status == "broken":
+            return plugin.status, plugin.reason
+        if plugin.needs and core is not None and not _fits(core, plugin.needs):
+            return "incompatible", f"needs {CORE}{plugin.needs}, have {core}"
+        if plugin.builtin:
+            return "ok", ""
+        rivals = [p for p in enabled if p != plugin and (p.name, p.kind) == (plugin.name, plugin.kind)]
+        if rivals:
+            return "duplicate", _rivalry(plugin, rivals)
+        return plugin.status, plugin.reason
 
 
-def load(plugin: Plugin) -> Any:
-    """Imports a plugin's object. Whatever goes wrong in it becomes a ``VtkError`` of at most five lines."""
-    if plugin.status == "broken":
-        hint = _remedy(plugin)
-        raise VtkError(f"the metadata of {plugin.distribution} cannot be read", hint=hint, code=ExitCode.UNAVAILABLE)
-    module, _, attribute = plugin.value.partition(":")
-    return guarded(plugin, "cannot be loaded", lambda: _resolve(module.strip(), attribute.split("[")[0].strip()))
+def _fits(version: str, needs: str) -> bool:
+    """Whether a version is in a range; a pre-release of a version that would fit fits."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion
 
-
-def guarded(plugin: Plugin, failure: str, call: Callable[[], Any]) -> Any:
-    """``call()``, which runs the plugin's code, with any of its failures told as the plugin's."""
     try:
-        return call()
-    except VtkError:
-        raise
-    except (Exception, SystemExit) as error:
-        text = " ".join(str(error).split())[:_ERROR_LENGTH]
-        raise VtkError(
-            f"the {plugin.kind} {plugin.name!r} {failure}\n"
-            f"  from {plugin.distribution} {plugin.version}, entry point {plugin.value}\n"
-            f"  {type(error).__name__}{f': {text}' if text else ''}",
-            hint=_remedy(plugin),
-            code=ExitCode.UNAVAILABLE,
-        ) from error
+        return SpecifierSet(needs).contains(version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return True
 
 
-def _remedy(plugin: Plugin) -> str:
-    if plugin.builtin:
-        return f"reinstall it: pip install --force-reinstall {plugin.distribution}"
-    return f"update it (pip install -U {plugin.distribution}), or do without: {DISABLE}={plugin.full_name}"
-
-
-def _resolve(module: str, attribute: str) -> Any:
-    found = importlib.import_module(module)
-    for part in filter(None, attribute.split(".")):
-        found = getattr(found, part)
-    return found
-
-
-def _with_status(plugin: Plugin, status: Status) -> Plugin:
-    return replace(plugin, status=status)
+def _rivalry(plugin: Plugin, rivals: Sequence[Plugin]) -> str:
+    if any(p.builtin for p in rivals):
+        return f"{plugin.name} is the built-in {plugin.kind}; choose this one as {plugin.full_name}"
+    return f"also in {', '.join(p.owner for p in rivals)}; choose this one as {plugin.full_name}"
 
 
 def _ambiguous(name: str, kind: Kind, rivals: Sequence[Plugin]) -> VtkError:
-    owners = "\n".join(f"  {p.full_name} ({p.distribution} {p.version}, {p.value})" for p in rivals)
+    owners = "\n".join(f"  {p.full_name} ({p.owner}, {p.value})" for p in rivals)
     hint = f"choose one by its full name, e.g. {rivals[0].full_name}, or uninstall the other"
     return VtkError(
         f"{len(rivals)} installed distributions claim the {kind} {name!r}:\n{owners}",
@@ -192,50 +147,6 @@ def _ambiguous(name: str, kind: Kind, rivals: Sequence[Plugin]) -> VtkError:
 def _switched_off(plugin: Plugin) -> VtkError:
     return VtkError(
         f"the {plugin.kind} {plugin.name!r} of {plugin.distribution} is disabled",
-        hint=f"take it out of the environment variable {DISABLE}",
+        hint=f"take it out of the environment variable {DISABLE}, or leave out --no-plugins",
         code=ExitCode.UNAVAILABLE,
     )
-
-
-def _installed() -> Iterator[Plugin]:
-    """The entry points of all distributions on ``sys.path``; of two copies of a distribution the first counts."""
-    seen: set[str] = set()
-    for distribution in metadata.distributions():
-        found = list(_plugins_of(distribution))
-        name = found[0].distribution.lower().replace("_", "-") if found else ""
-        if found and name not in seen:
-            seen.add(name)
-            yield from found
-
-
-def _plugins_of(distribution: metadata.Distribution) -> Iterator[Plugin]:
-    """One distribution's plugins. Metadata that cannot be read must not hide the plugins of others."""
-    kinds = _kinds(distribution)
-    if not kinds:
-        return
-    name, version, summary = (_about(distribution, key) for key in ("Name", "Version", "Summary"))
-    try:
-        points = list(distribution.entry_points)
-    except Exception:
-        yield Plugin(name, kinds[0], "", name, version, summary, status="broken")
-        return
-    for point in points:
-        kind = GROUPS.get(point.group)
-        if kind is not None:
-            yield Plugin(point.name, kind, point.value, name, version, summary, builtin=name == CORE)
-
-
-def _kinds(distribution: metadata.Distribution) -> list[Kind]:
-    """The kinds of plugin that a distribution seems to have: most have none, and need no parsing."""
-    try:
-        text = distribution.read_text("entry_points.txt") or ""
-    except Exception:
-        return []
-    return [kind for group, kind in GROUPS.items() if group in text]
-
-
-def _about(distribution: metadata.Distribution, key: str) -> str:
-    try:
-        return distribution.metadata.get(key) or "?"  # type: ignore[attr-defined]
-    except Exception:
-        return "?"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
-from toolkit.hooks.catalogue import Kind, Plugin
+from toolkit.hooks.entry import Kind, Plugin
 from toolkit.hooks.markers import PROJECT
 
 PREFIX = "vtk_"
+_SHOWN = 3
 REQUIRED: dict[Kind, tuple[str, ...]] = {
     "task": ("vtk_config", "vtk_data", "vtk_model", "vtk_loss"),
     "extension": (),
@@ -47,12 +48,18 @@ def lint(plugin: Any, entry: Plugin) -> None:
     """
     findings = list(_findings(plugin, entry.kind))
     if findings:
-        lines = "\n".join(f"  {finding}" for finding in findings)
         raise VtkError(
-            f"the {entry.kind} {entry.name!r} of {entry.distribution} {entry.version} is not a valid plugin:\n{lines}",
+            f"the {entry.kind} {entry.name!r} of {entry.owner} is not a valid plugin:\n{few(findings)}",
             hint=f"its entry point is {entry.value}",
             code=ExitCode.UNAVAILABLE,
         )
+
+
+def few(faults: Sequence[object]) -> str:
+    """Faults one a line, as many as leave the whole message within five lines."""
+    shown = faults if len(faults) <= _SHOWN else faults[: _SHOWN - 1]
+    rest = [f"and {len(faults) - len(shown)} more like these"] if len(shown) < len(faults) else []
+    return "\n".join(f"  {fault}" for fault in [*shown, *rest])
 
 
 def _findings(plugin: Any, kind: Kind) -> Iterator[Finding]:
@@ -133,7 +140,7 @@ def required(hook: str, value: Any, entry: Plugin) -> Any:
     """
     if value is None:
         raise VtkError(
-            f"{hook} of the {entry.kind} {entry.name!r} ({entry.distribution} {entry.version}) returned None",
+            f"{hook} of the {entry.kind} {entry.name!r} ({entry.owner}) returned None",
             hint="the hook must return a value; is a 'return' missing?",
             code=ExitCode.UNAVAILABLE,
         )

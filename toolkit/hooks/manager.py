@@ -9,7 +9,7 @@ import pluggy
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
-from toolkit.hooks.catalogue import Loaded, Plugin
+from toolkit.hooks.entry import Loaded, Plugin
 from toolkit.hooks.lint import lint
 from toolkit.hooks.markers import PROJECT
 
@@ -46,8 +46,7 @@ def _register(manager: pluggy.PluginManager, loaded: Loaded) -> None:
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:
         raise VtkError(
-            f"the {entry.kind} {entry.name!r} of {entry.distribution} {entry.version} cannot be registered:\n"
-            f"  {' '.join(str(error).split())}",
+            f"the {entry.kind} {entry.name!r} of {entry.owner} cannot be registered:\n  {' '.join(str(error).split())}",
             hint=f"its entry point is {entry.value}",
             code=ExitCode.UNAVAILABLE,
         ) from error

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from toolkit.errors import ExitCode
-from toolkit.hooks.catalogue import Catalogue, Loaded
+from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.entry import Loaded
 from toolkit.recipe.merge import overlay
 from toolkit.recipe.nodes import DEFAULT, Entry, MapNode, Node, ScalarNode, from_python, mapping
 from toolkit.recipe.plugins import load_plugin

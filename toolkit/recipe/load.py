@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.catalogue import Catalogue, Loaded
+from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.entry import Loaded
 from toolkit.hooks.types import Option
 from toolkit.recipe.assign import Assignment, apply, flag_assignments, parse_set
 from toolkit.recipe.extensions import resolve_extensions

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.catalogue import Catalogue, Kind, Loaded, Plugin, guarded, load
-from toolkit.hooks.lint import lint, required
+from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.entry import Kind, Loaded, Plugin
+from toolkit.hooks.lint import few, lint, required
+from toolkit.hooks.loading import guarded, load
 from toolkit.hooks.types import Option
 from toolkit.recipe.defaults import bad_defaults
 from toolkit.recipe.nodes import Mark, Node, ScalarNode
@@ -73,14 +75,13 @@ def _schema(plugin: object, entry: Plugin) -> type[Section]:
     required("vtk_config", schema, entry)
     if not (isinstance(schema, type) and issubclass(schema, base)):
         raise VtkError(
-            f"vtk_config of the {entry.kind} {entry.name!r} ({entry.distribution} {entry.version}) returned {schema!r}",
+            f"vtk_config of the {entry.kind} {entry.name!r} ({entry.owner}) returned {schema!r}",
             hint=f"it must return a subclass of toolkit.{base.__name__}",
             code=ExitCode.UNAVAILABLE,
         )
     if faults := list(bad_defaults(schema)):
-        lines = "\n".join(f"  {fault}" for fault in faults)
         raise VtkError(
-            f"the schema of the {entry.kind} {entry.name!r} ({entry.distribution} {entry.version}) is faulty:\n{lines}",
+            f"the schema of the {entry.kind} {entry.name!r} ({entry.owner}) is faulty:\n{few(faults)}",
             hint="its author must mend this",
             code=ExitCode.UNAVAILABLE,
         )

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
-from toolkit.hooks.catalogue import Catalogue, Kind, Loaded
+from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.entry import Kind, Loaded
 from toolkit.recipe.nodes import Mark
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.resolved import dump_yaml

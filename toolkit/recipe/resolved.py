@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from toolkit.hooks.catalogue import Loaded
+from toolkit.hooks.entry import Loaded
 from toolkit.recipe.scalars import resolve
 from toolkit.recipe.section import Section
 from toolkit.recipe.sections import Recipe

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from toolkit.hooks.catalogue import Catalogue, Loaded
+from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.entry import CORE, Loaded, Plugin
 from toolkit.recipe.nodes import Mark
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.shape import Shape, field_default
@@ -24,19 +25,23 @@ _ON_COMMAND_LINE = Mark("the command line")
 Schema = dict[str, Any]
 
 
-def json_schema(task: str, *, catalogue: Catalogue | None = None, builtin_only: bool = False) -> Schema:
+def json_schema(
+    task: str, *, catalogue: Catalogue | None = None, described: Sequence[str] = (), builtin_only: bool = False
+) -> Schema:
     """The schema of a whole recipe file of one task.
 
     A file that extends another may leave out what the other gives, and so may the demo overlay; everything else that
-    the loader refuses by shape, the schema refuses too.
+    the loader refuses by shape, the schema refuses too. Extensions of other packages than the task's are known by name
+    alone, for a slow or broken one must not be in the way of a task that has nothing to do with it.
 
     Args:
         task: the task's name.
         catalogue: the plugins to choose from; by default those that are installed.
+        described: extensions of other packages whose options are to be described too.
         builtin_only: know the built-in extensions only, so that the result does not depend on what else is installed.
 
     Raises:
-        VtkError: the task, or an installed extension, cannot be had.
+        VtkError: the task, or an extension whose options are to be described, cannot be had.
     """
     catalogue = catalogue or Catalogue()
     loaded = load_plugin(task, "task", "task", _ON_COMMAND_LINE, catalogue)
@@ -45,7 +50,10 @@ def json_schema(task: str, *, catalogue: Catalogue | None = None, builtin_only: 
         "description": recipe["properties"]["task"].get("description", ""),
         "enum": [loaded.entry.name, loaded.entry.full_name],
     }
-    recipe["properties"]["extensions"] = _extensions_schema(_extensions(catalogue, builtin_only), defs)
+    packages = {CORE} if builtin_only else {CORE, loaded.entry.distribution}
+    recipe["properties"]["extensions"] = _extensions_schema(
+        _extensions(catalogue, packages, described), [] if builtin_only else catalogue.plugins, defs
+    )
     defs |= {f"{name}{_PARTIAL}": _partial(schema) for name, schema in defs.items()}
     changes = _partial(recipe)
     defs["Demo"] = {**changes, "description": "What `--demo` changes."}
@@ -62,13 +70,11 @@ def json_schema(task: str, *, catalogue: Catalogue | None = None, builtin_only: 
     }
 
 
-def _extensions(catalogue: Catalogue, builtin_only: bool) -> list[Loaded]:
-    chosen = [p for p in catalogue.plugins if p.kind == "extension" and p.status == "ok"]
-    return [
-        load_plugin(p.full_name, "extension", f"extensions.{p.name}", _ON_COMMAND_LINE, catalogue)
-        for p in chosen
-        if p.builtin or not builtin_only
-    ]
+def _extensions(catalogue: Catalogue, packages: set[str], named: Sequence[str]) -> list[Loaded]:
+    """The extensions to describe in full, imported: those of some packages, and those that are named."""
+    own = [p.full_name for p in catalogue.plugins if p.kind == "extension" and p.usable and p.distribution in packages]
+    names = dict.fromkeys([*own, *named])
+    return [load_plugin(name, "extension", f"extensions.{name}", _ON_COMMAND_LINE, catalogue) for name in names]
 
 
 class _Generator(GenerateJsonSchema):
@@ -94,10 +100,17 @@ def _model_schema(model: type[BaseModel], prefix: str = "") -> tuple[Schema, dic
     return schema, defs
 
 
-def _extensions_schema(extensions: Iterable[Loaded], defs: dict[str, Schema]) -> Schema:
-    properties: Schema = {}
-    for loaded in extensions:
+def _extensions_schema(described: Iterable[Loaded], installed: Iterable[Plugin], defs: dict[str, Schema]) -> Schema:
+    anything = {"type": ["object", "boolean", "null"]}
+    properties: Schema = {
+        plugin.name: {**anything, "description": f"An extension of {plugin.distribution}."}
+        for plugin in installed
+        if plugin.kind == "extension" and plugin.usable
+    }
+    for loaded in described:
         name = f"extensions.{loaded.entry.name}"
+        if name in defs:
+            continue  # a plain name means the built-in, which comes first
         defs[name], inner = _model_schema(loaded.schema, prefix=f"{name}.")
         defs |= inner
         about = {"description": loaded.schema.__doc__} if loaded.schema.__doc__ else {}
@@ -105,7 +118,8 @@ def _extensions_schema(extensions: Iterable[Loaded], defs: dict[str, Schema]) ->
     return {
         "description": "Extensions by name with their options; `false` leaves a default one out.",
         "type": "object",
-        "properties": properties,
+        "properties": dict(sorted(properties.items())),
+        "patternProperties": {"^[^:]+:[^:]+$": {**anything, "description": "An extension by its full name."}},
         "additionalProperties": False,
     }
 
