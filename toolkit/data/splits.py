@@ -79,7 +79,7 @@ def stratified(
 
 
 def _counts(size: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """How many of ``size`` samples each part gets: rounded, and one at least for each while one is left for training."""
+    """How many of ``size`` samples each part gets: rounded, one at least while one is left for training."""
     left, counts = size - 1, {}
     for still_to_serve, (name, share) in zip(range(len(shares) - 1, -1, -1), shares.items(), strict=True):
         wanted = max(1, round(share * size))
