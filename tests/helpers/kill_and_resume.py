@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,18 @@ def trial(folder: Path, number: int, workers: str, expected: Any) -> tuple[bool,
     return not found, kills
 
 
+def import_everything() -> None:
+    """A whole run in this process, so that the children find imported what a run imports along the way."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        resolved = load_text(RECIPE % 0, name="toy", catalogue=catalogue())
+        execute(resolved, console=Console(file=io.StringIO()), out=Path(folder) / "run")
+
+
 def main() -> None:
     """Run the trials."""
     folder, trials, workers = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    torch.set_num_threads(1)
+    import_everything()
     if child(folder / "reference", "0", False, None) != 0:
         raise SystemExit("the reference run failed")
     expected = final_state(folder / "reference")
