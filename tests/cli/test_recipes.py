@@ -21,6 +21,7 @@ def test_every_shipped_recipe_is_listed_with_its_task(vtk: Callable) -> None:
     for recipe in ALL:
         assert rows[recipe.name]["task"] == load_recipe(recipe.path).recipe.task
         assert rows[recipe.name]["about"] == recipe.title
+        assert rows[recipe.name]["distribution"] == "vision-toolkit"
     table = vtk("recipes", "ls").out
     assert all(recipe.title in table for recipe in ALL)
 

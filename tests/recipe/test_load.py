@@ -249,6 +249,28 @@ class TestExtensions:
         resolved = load("extensions:\n  plain: true\n  progress: true\n")
         assert list(resolved.extensions)[-2:] == ["progress", "plain"]
 
+    def test_one_by_its_full_name_finds_its_options(self, load: Load) -> None:
+        resolved = load("extensions: {'Sample:counter': {every: 3}}\n")
+        assert resolved.extensions["counter"] == CounterOptions(every=3)
+        assert resolved.recipe.extensions["Sample:counter"] == {"every": 3, "to": None}
+        assert load_text(resolved.to_yaml()).extensions == resolved.extensions
+
+    def test_a_default_one_by_its_full_name_is_still_one(self, load: Load) -> None:
+        resolved = load("extensions: {'vision-toolkit:progress': false, 'vision-toolkit:metrics': true}\n")
+        assert list(resolved.extensions) == ["checkpoints", "tensorboard", "metrics"]
+
+    def test_two_of_one_name_would_be_confused(self, load: Load, problems: Problems, tmp_path: Path) -> None:
+        site = Site(tmp_path)
+        site.install("other", extensions={"counter": "sample_task:plain", "progress": "sample_task:plain"})
+        with site.active():
+            assert list(load("extensions: {progress: false, 'other:progress': }").plugins)[-1] == "progress"
+            assert problems("extensions: {'sample:counter': , 'other:counter': , 'other:progress': }\n") == [
+                "a.yaml:2:34: extensions.other:counter: a second extension called 'counter', beside that of sample; "
+                "set one of them to false",
+                "a.yaml:2:53: extensions.other:progress: a second extension called 'progress', beside that of "
+                "vision-toolkit; set one of them to false",
+            ]
+
     def test_false_leaves_one_out(self, load: Load) -> None:
         resolved = load("extensions: {tensorboard: false, counter: false}")
         assert "tensorboard" not in resolved.extensions

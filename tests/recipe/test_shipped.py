@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from plugin_site import Site
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe import shipped
 from toolkit.recipe.load import load_recipe, load_text
-from toolkit.recipe.shipped import Source, find_shipped, shipped_recipes
+from toolkit.recipe.shipped import Source, find_shipped, is_shipped, shipped_recipes
 from toolkit.recipe.source import extends_chain, read_document
 
 
@@ -22,17 +24,17 @@ def two_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "# yaml-language-server: $schema=x.json\n#\n# Handwritten digits.\n# More.\ntask: sample\n"
     )
     (tmp_path / "core" / "bare.yaml").write_text("task: sample\n# late\n")
-    found = [Source("vision-toolkit", tmp_path / "core"), Source("other", tmp_path / "other")]
-    monkeypatch.setattr(shipped, "sources", lambda: iter(found))
+    monkeypatch.setattr(shipped, "sources", lambda: iter([Source("vision-toolkit", tmp_path / "core")]))
+    monkeypatch.setattr(shipped, "external_sources", lambda: iter([Source("other", tmp_path / "other")]))
     return tmp_path
 
 
 def test_list_is_sorted_and_says_whose_each_is(two_sources: Path) -> None:
-    assert [(recipe.name, recipe.distribution) for recipe in shipped_recipes()] == [
+    assert [(recipe.chosen_as, recipe.distribution) for recipe in shipped_recipes()] == [
         ("bare", "vision-toolkit"),
         ("digits", "vision-toolkit"),
-        ("same", "other"),
         ("same", "vision-toolkit"),
+        ("other:same", "other"),
     ]
 
 
@@ -49,10 +51,58 @@ def test_unknown_name_offers_the_nearest(two_sources: Path) -> None:
         find_shipped("zzz")
 
 
-def test_two_of_one_name_need_the_full_name(two_sources: Path) -> None:
+def test_a_name_of_the_toolkits_own_recipes_means_that_one(two_sources: Path) -> None:
+    assert find_shipped("same").path == two_sources / "core" / "same.yaml"
+    assert find_shipped("other:same").path == two_sources / "other" / "same.yaml"
+    assert find_shipped("vision-toolkit:same").path == two_sources / "core" / "same.yaml"
+
+
+def test_two_other_packages_of_one_name_need_the_full_name(two_sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Source(name, two_sources / "other") for name in ("second", "other")]
+    monkeypatch.setattr(shipped, "sources", lambda: iter(()))
+    monkeypatch.setattr(shipped, "external_sources", lambda: iter(found))
+    assert [recipe.chosen_as for recipe in shipped_recipes()] == ["other:same", "second:same"]
     with pytest.raises(VtkError, match="several recipes are called 'same'"):
         find_shipped("same")
-    assert find_shipped("other:same").path == two_sources / "other" / "same.yaml"
+    assert find_shipped("second:same").distribution == "second"
+
+
+class TestOfPlugins:
+    """Recipes that a distribution declares in the group ``vtk.recipes``."""
+
+    @pytest.fixture
+    def site(self, tmp_path: Path) -> Iterator[Site]:
+        site = Site(tmp_path)
+        points = "[vtk.recipes]\npots = vtk_pots.jobs\n"
+        site.install("vtk-pots", entry_points=points)
+        jobs = tmp_path / "vtk_pots" / "jobs"
+        jobs.mkdir(parents=True)
+        (tmp_path / "vtk_pots" / "__init__.py").write_text("raise SystemExit('imported')")
+        (jobs / "pots.yaml").write_text("# Pots and pans.\ntask: pots\n")
+        (jobs / "digits.yaml").write_bytes(b"# \xff not UTF-8\n")
+        with site.active():
+            yield site
+
+    def test_are_found_without_an_import(self, site: Site) -> None:
+        found = {r.chosen_as: r for r in shipped_recipes() if r.distribution == "vtk-pots"}
+        assert set(found) == {"pots", "vtk-pots:digits"}
+        assert found["pots"].title == "Pots and pans."
+        assert find_shipped("digits").distribution == "vision-toolkit"
+        assert find_shipped("VTK_pots:digits").path == found["vtk-pots:digits"].path
+        assert is_shipped("pots")
+        assert is_shipped("vtk-pots:digits")
+        assert not is_shipped("pans")
+        assert "vtk_pots" not in sys.modules
+
+    @pytest.mark.parametrize("disabled", ["*", "pots", "vtk-pots:pots"])
+    def test_go_with_their_plugin(self, site: Site, disabled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("VTK_DISABLE_PLUGINS", disabled)
+        assert {recipe.distribution for recipe in shipped_recipes()} == {"vision-toolkit"}
+
+    @pytest.mark.parametrize("value", ["vtk_pots.nothing", "nothing_at_all.jobs", "", "..", "vtk_pots:jobs.pots.yaml"])
+    def test_a_folder_that_is_not_there_hides_nothing_else(self, site: Site, value: str) -> None:
+        site.install("vtk-empty", entry_points=f"[vtk.recipes]\nempty = {value}\n")
+        assert find_shipped("pots").distribution == "vtk-pots"
 
 
 @pytest.mark.usefixtures("sample_site")

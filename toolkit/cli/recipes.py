@@ -20,23 +20,27 @@ if TYPE_CHECKING:
 
 @click.group(short_help="List, show or copy the shipped recipes.")
 def command() -> None:
-    """List, show or copy the shipped recipes. Each is a plain YAML file; copy one to begin your own."""
+    """List, show or copy the shipped recipes. Each is a plain YAML file; copy one to begin your own.
+
+    Installed plugins ship recipes too. A plain name means vision-toolkit's own recipe wherever there is one;
+    PACKAGE:NAME chooses that of a package.
+    """
 
 
 @command.command(cls=Verb, name="ls", examples="vtk recipes ls\nvtk recipes ls --json")
 @json_option
 def ls(as_json: bool) -> None:
-    """List the shipped recipes."""
+    """List the shipped recipes, each under the name that chooses it, and the package that each comes from."""
     from toolkit.recipe.shipped import shipped_recipes
 
     rows = [
-        {"name": r.name, "task": task_of(r), "about": r.title, "distribution": r.distribution, "path": str(r.path)}
+        {"name": r.chosen_as, "task": task_of(r), "distribution": r.distribution, "about": r.title, "path": str(r.path)}
         for r in shipped_recipes()
     ]
     if as_json:
         print_json(rows)
         return
-    columns = ("name", "task", "about")
+    columns = ("name", "task", "distribution", "about")
     print_table(columns, [[row[column] for column in columns] for row in rows])
 
 

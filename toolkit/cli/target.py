@@ -64,9 +64,9 @@ def load_target(
 
 
 def _is_shipped(name: str) -> bool:
-    from toolkit.recipe.shipped import shipped_recipes
+    from toolkit.recipe.shipped import is_shipped
 
-    return any(recipe.name == name for recipe in shipped_recipes())
+    return is_shipped(name)
 
 
 class RecipeVerb(Verb):

@@ -63,20 +63,23 @@ class Catalogue:
         """Whether a plugin of that name is installed, disabled ones included."""
         return bool(self._named(name, kind))
 
+    def named(self, name: str, kind: Kind) -> Plugin | None:
+        """The one plugin that ``name`` means, or None where there is none, or no single one."""
+        able = self._able(name, kind)
+        return able[0] if len(able) == 1 else None
+
     def find(self, name: str, kind: Kind) -> Plugin:
         """The one plugin that ``name`` or ``distribution:name`` means.
 
         Raises:
             VtkError: none, a disabled one, or more than one.
         """
-        named = self._named(name, kind)
-        able = [p for p in named if p.status != "disabled"]
-        able = [p for p in able if p.builtin] or able
+        able = self._able(name, kind)
         if len(able) == 1:
             return able[0]
         if able:
             raise _ambiguous(name, kind, able)
-        if named:
+        if named := self._named(name, kind):
             raise _switched_off(named[0])
         known = ", ".join(self.names(kind)) or "none"
         raise VtkError(f"no {kind} is called {name!r}", hint=f"installed: {known}", code=ExitCode.UNAVAILABLE)
@@ -91,6 +94,11 @@ class Catalogue:
 
     def _named(self, name: str, kind: Kind) -> list[Plugin]:
         return [p for p in self.plugins if p.kind == kind and p.goes_by(name)]
+
+    def _able(self, name: str, kind: Kind) -> list[Plugin]:
+        """Those that are not switched off; the built-in alone where there is one."""
+        able = [p for p in self._named(name, kind) if p.status != "disabled"]
+        return [p for p in able if p.builtin] or able
 
     def _is_disabled(self, name: str, distribution: str, builtin: bool) -> bool:
         if "*" in self.disabled and not builtin:

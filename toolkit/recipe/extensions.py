@@ -25,8 +25,9 @@ class ExtensionSet:
     """The extensions of one recipe.
 
     Args:
-        plugins, options: by name, in the recipe's order, without those that were left out.
-        entries: the recipe's ``extensions`` with all options filled in.
+        plugins, options: by the plugin's own name, in the recipe's order, without those that were left out. The recipe
+            may have named one as ``distribution:name``; the plugin itself asks for its options by its own name.
+        entries: the recipe's ``extensions`` with all options filled in, under the names that the recipe uses.
         problems, code: what is wrong with names and options, and the exit code for it.
         misplaced: what stands in the place of the extensions and is no mapping.
     """
@@ -57,10 +58,14 @@ class ExtensionSet:
             self.problems += error.problems
             self.code = error.code
             return
+        own = plugin.entry.name
+        if own in self.plugins:
+            self.problems.append(_second(name, entry, self.plugins[own]))
+            return
         options, problems = validate(plugin.schema, fill_names(node, plugin.schema), at=("extensions", name))
         self.problems += problems
         if options is not None:
-            self.plugins[name], self.options[name] = plugin, options
+            self.plugins[own], self.options[own] = plugin, options
             self.entries[name] = Entry(entry.key, from_python(options.model_dump(mode="json"), entry.key))
 
 
@@ -73,6 +78,22 @@ def resolve_extensions(root: MapNode, schema: type[BaseModel], catalogue: Catalo
     own = field_default(schema.model_fields["extensions"])
     base = mapping({**defaults, **own}, DEFAULT)
     found = ExtensionSet()
-    for name, entry in (base if wanted is None else overlay(base, wanted)).entries.items():
+    for name, entry in _joined(base, wanted, catalogue).entries.items():
         found.add(name, entry, catalogue)
     return found
+
+
+def _joined(base: MapNode, wanted: MapNode | None, catalogue: Catalogue) -> MapNode:
+    """What the recipe wants over the defaults; a default that it names by the full name stands there only."""
+    if wanted is None:
+        return base
+    full = {catalogue.named(name, "extension") for name in wanted.entries if ":" in name} - {None}
+    defaults = [name for name in base.entries if name not in wanted.entries]
+    renamed = [name for name in defaults if catalogue.named(name, "extension") in full]
+    return overlay(base.without(*renamed), wanted)
+
+
+def _second(name: str, entry: Entry, first: Loaded) -> Problem:
+    own = first.entry.name
+    message = f"a second extension called {own!r}, beside that of {first.entry.distribution}; set one of them to false"
+    return Problem(entry.key, f"extensions.{name}", message)

@@ -159,7 +159,7 @@ class Run:
         return min(self.stage.epoch_steps, self.stage.total_steps - before)
 
     def options(self, extension: str) -> Any:
-        """The validated options of an extension, as its ``vtk_config`` typed them."""
+        """The validated options of an extension by its own name, whatever full name the recipe gave it."""
         return self.resolved.extensions[extension]
 
     def stop(self, reason: str) -> None:
