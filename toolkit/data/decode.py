@@ -41,7 +41,7 @@ from toolkit.data.containers import Container, MalformedError, inspect, sniff
 from toolkit.data.opencv import cv2
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageError", "decode", "decode_bytes", "require_pictures"]
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageError", "decode", "decode_bytes", "read_bytes", "require_pictures"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -65,6 +65,7 @@ _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
 }
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PHOTOMETRIC_RGB = 258, 262, 2
 _READ_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
 _REMEDY = "Mend, replace or remove it, then start again."
@@ -120,18 +121,24 @@ def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pix
     Raises:
         ImageError: for whatever is wrong with the file.
     """
-    return decode_bytes(_read(path), path, max_pixels=max_pixels)
+    return decode_bytes(read_bytes(path), path, max_pixels=max_pixels)
 
 
-def decode_bytes(data: bytes, name: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """:func:`decode` for a file's content; ``name`` is what errors call it."""
+def decode_bytes(
+    data: bytes, name: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS, at_least: int | None = None
+) -> Pixels:
+    """:func:`decode` for a file's content; ``name`` is what errors call it.
+
+    With ``at_least`` a JPEG comes at half, a quarter or an eighth of its size, the smallest whose sides are both that
+    long: the decoder then skips the finer frequencies, and much of the work. Other formats come as they are.
+    """
     if not data:
         raise ImageError(name, "is empty")
     try:
         container = inspect(data)
         _check_size(container.size, max_pixels)
         if container.plain:
-            pixels = _decode_plain(data)
+            pixels = _decode_plain(data, _scale(container, at_least))
         elif container.deep:
             pixels = _decode_deep(data, container.see_through)
         else:
@@ -144,7 +151,12 @@ def decode_bytes(data: bytes, name: str | os.PathLike[str], *, max_pixels: int =
     return _upright(pixels, container.orientation or 1)
 
 
-def _read(path: str | os.PathLike[str]) -> bytes:
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a picture file, empty where the file is.
+
+    Raises:
+        ImageError: it is missing, no regular file, or begins like no picture.
+    """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = "a directory" if Path(path).is_dir() else "a device or pipe"
@@ -169,8 +181,18 @@ def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
         )
 
 
-def _decode_plain(data: bytes) -> Pixels:
-    return _cv2_decode(data, _READ_RGB)
+def _scale(container: Container, at_least: int | None) -> int:
+    if at_least is None or container.format != "jpeg" or container.size is None:
+        return 1
+    return next((scale for scale in _REDUCED if min(container.size) >= scale * at_least), 1)
+
+
+def _decode_plain(data: bytes, scale: int) -> Pixels:
+    if scale == 1:
+        return _cv2_decode(data, _READ_RGB)
+    reduced = _cv2_decode(data, _REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+    rgb: Pixels = cv2.cvtColor(reduced, cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def _decode_deep(data: bytes, see_through: tuple[int, ...] | None = None) -> Pixels:

@@ -1,0 +1,24 @@
+"""Telling pictures apart: exact and near duplicates among files.
+
+    labels = duplicate_groups(paths, near=True)      # int64 (n,): equal labels are the same picture
+
+``hashes`` says what of a picture is kept, ``neighbours`` finds close hashes among many, ``groups`` joins them.
+"""
+
+from __future__ import annotations
+
+from toolkit.data.fingerprints.groups import duplicate_arrays, duplicate_groups, equal_groups, look_groups
+from toolkit.data.fingerprints.hashes import Look, content_hash, look, perceptual_hash
+from toolkit.data.fingerprints.neighbours import near_pairs
+
+__all__ = [
+    "Look",
+    "content_hash",
+    "duplicate_arrays",
+    "duplicate_groups",
+    "equal_groups",
+    "look",
+    "look_groups",
+    "near_pairs",
+    "perceptual_hash",
+]
