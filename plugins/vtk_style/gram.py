@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 _CHUNK = 1 << 14
-"""Columns summed at a time where features are in half precision, so that rounding does not grow with the image."""
+"""Positions whose products are summed in one matrix product; the sums of the parts are added in float64."""
 
 
-def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The normalised Gram matrix.
+def gram_matrix(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The normalised Gram matrix G = F·Fᵀ / (a·b·c·d), differentiable.
 
     Args:
         features: (a, b, c, d), any float type.
@@ -28,22 +28,37 @@ def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
         (a·b, a·b) in float32, or float64 for float64 features.
     """
     a, b, c, d = features.shape
-    count = c * d if mask is None else mask.sum()
-    return gram_sum(features, mask) / (a * b * count)
+    count = c * d if mask is None else mask.sum(dtype=mask.dtype)
+    dtype = torch.float64 if features.dtype == torch.float64 else torch.float32
+    return (gram_sum(features, mask) / (a * b * count)).to(dtype)
 
 
 def gram_sum(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """F·diag(m)·Fᵀ, not normalised, so that the sums of an image's tiles can be added."""
+    """F·diag(m)·Fᵀ, not normalised, so that the sums of an image's tiles can be added.
+
+    Products are taken over bands of rows and added in float64 (float32 on devices without it), so that rounding does
+    not grow with the image and a band, not the image, is copied where the layout asks for a copy.
+
+    Returns:
+        (a·b, a·b) in float64, or float32 on devices that have no float64.
+    """
     a, b, c, d = features.shape
-    rows = features.reshape(a * b, c * d)
-    weighted = rows if mask is None else rows * mask.reshape(1, c * d).to(rows.dtype)
-    if rows.dtype in (torch.float32, torch.float64):
-        return weighted @ rows.t()
-    total = torch.zeros(a * b, a * b, dtype=torch.float32, device=rows.device)
-    for start in range(0, c * d, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        total += (weighted[:, part] @ rows[:, part].t()).float()
+    if a > 1:
+        features = features.reshape(1, a * b, c, d)
+    rows = max(1, _CHUNK // d)
+    total = torch.zeros(a * b, a * b, dtype=wide(features.device), device=features.device)
+    for top in range(0, c, rows):
+        pixels = features[:, :, top : top + rows].permute(0, 2, 3, 1).reshape(-1, a * b)
+        weighted = pixels
+        if mask is not None:
+            weighted = pixels * mask[top : top + rows].reshape(-1, 1).to(pixels.dtype)
+        total = total + (weighted.t() @ pixels).to(total.dtype)
     return total
+
+
+def wide(device: torch.device) -> torch.dtype:
+    """The type in which sums over an image are kept."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def add_gram_gradient(gradient: Tensor | None, features: Tensor, matrix: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -53,7 +68,7 @@ def add_gram_gradient(gradient: Tensor | None, features: Tensor, matrix: Tensor,
         gradient: of the features' shape, changed in place where its layout allows; None starts a new one.
         features: (1, b, c, d).
         matrix: S = ∂L/∂(F·Fᵀ) + its transpose, (b, b); symmetric, since a loss of G − A is.
-        mask: as for :func:`gram`.
+        mask: as for :func:`gram_matrix`.
 
     Returns:
         The sum, (1, b, c, d) in the features' type.

@@ -1,16 +1,15 @@
-"""The terms of the objective, as plain definitions.
+"""The terms of the objective, as plain definitions: tensors in, a differentiable number out.
 
 Total = w_c · content + w_s · Σ_layers style + w_tv · TV. The plugin evaluates the same terms tile by tile (see
-:mod:`vtk_style.objective`); these are what it is held to.
+:mod:`vtk_style.objective`) and is tested against these.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import Tensor
-
-from vtk_style.gram import gram
 
 TvKind = Literal["l2", "l1"]
 
@@ -20,9 +19,9 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     return (features - target).square().mean()
 
 
-def style_loss(features: Tensor, target: Tensor) -> Tensor:
-    """mean((G − A)²), where G is the Gram matrix of ``features`` and A, (a·b, a·b), that of the style."""
-    return (gram(features) - target).square().mean()
+def style_loss(gram: Tensor, target: Tensor) -> Tensor:
+    """mean((G − A)²) over all elements of two Gram matrices (b, b), see :func:`vtk_style.gram.gram_matrix`."""
+    return (gram - target).square().mean()
 
 
 def total_variation(image: Tensor, kind: TvKind = "l2") -> Tensor:
@@ -31,9 +30,10 @@ def total_variation(image: Tensor, kind: TvKind = "l2") -> Tensor:
     ``l2`` is mean(dx²) + mean(dy²), ``l1`` is mean(|dx|) + mean(|dy|). Each mean goes over the differences that exist:
     3·H·(W − 1) of dx and 3·(H − 1)·W of dy; a direction without any counts as zero.
     """
-    height, width = image.shape[-2:]
+    *planes, height, width = image.shape
     dx, dy = variation_sums(image, height, width, kind)
-    return dx / max(3 * height * (width - 1), 1) + dy / max(3 * (height - 1) * width, 1)
+    count = math.prod(planes)
+    return dx / max(count * height * (width - 1), 1) + dy / max(count * (height - 1) * width, 1)
 
 
 def variation_sums(image: Tensor, rows: int, columns: int, kind: TvKind) -> tuple[Tensor, Tensor]:

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vtk_style.gram import add_gram_gradient, gram_sum
-from vtk_style.losses import TvKind, variation_sums
+from vtk_style.gram import add_gram_gradient, gram_sum, wide
+from vtk_style.losses import TvKind, style_loss, variation_sums
 from vtk_style.regions import Region
 from vtk_style.taps import Tap
 from vtk_style.tiling import Tile, Tiling
@@ -77,9 +77,9 @@ class Objective:
     @torch.no_grad()
     def evaluate(self, image: Tensor, keep: bool) -> tuple[Tensor, Tape]:
         """The first pass: the terms, and the tape for :meth:`gradient` where ``keep``."""
-        content = {tap: image.new_zeros(()) for tap in self.content}
+        content = {tap: image.new_zeros((), dtype=wide(image.device)) for tap in self.content}
         sums: dict[tuple[Tap, int], Tensor] = {}
-        variation = [image.new_zeros(()), image.new_zeros(())]
+        variation = [image.new_zeros((), dtype=wide(image.device)) for _ in range(2)]
         kept: list[Level] | None = None
         for tile in self.tiling:
             rows, columns = tile.window
@@ -139,7 +139,7 @@ class Objective:
         total = torch.zeros((), dtype=torch.float64)
         for r, region in enumerate(self.regions):
             for style in region.styles:
-                error = (grams[tap, r] - style.grams[tap]).square().mean()
+                error = style_loss(grams[tap, r], style.grams[tap])
                 total = total.to(error.device, error.dtype) + region.area * style.weight * error
         return total
 

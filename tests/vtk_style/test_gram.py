@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vtk_style.gram import add_gram_gradient, gram
+from vtk_style.gram import add_gram_gradient, gram_matrix
 from vtk_style.losses import content_loss, style_loss, total_variation
 
 
@@ -15,16 +15,16 @@ def test_the_definition(a, b, c, d, seed):
     features = torch.randn(a, b, c, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     rows = features.reshape(a * b, c * d)
     expected = torch.einsum("ik,jk->ij", rows, rows) / (a * b * c * d)
-    assert torch.allclose(gram(features), expected, rtol=1e-12)
-    assert torch.allclose(gram(features.contiguous(memory_format=torch.channels_last)), expected, rtol=1e-12)
+    assert torch.allclose(gram_matrix(features), expected, rtol=1e-12)
+    assert torch.allclose(gram_matrix(features.contiguous(memory_format=torch.channels_last)), expected, rtol=1e-12)
 
 
 def test_a_mask_of_ones_changes_nothing_and_a_mask_cuts_out():
     features = torch.randn(1, 5, 6, 8, dtype=torch.float64)
-    assert torch.allclose(gram(features, torch.ones(6, 8)), gram(features), rtol=1e-12)
+    assert torch.allclose(gram_matrix(features, torch.ones(6, 8)), gram_matrix(features), rtol=1e-12)
     left = torch.zeros(6, 8, dtype=torch.float64)
     left[:, :3] = 1
-    assert torch.allclose(gram(features, left), gram(features[..., :3]), rtol=1e-12)
+    assert torch.allclose(gram_matrix(features, left), gram_matrix(features[..., :3]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -33,9 +33,9 @@ def test_the_closed_form_gradient_is_that_of_autograd(masked):
     target = torch.randn(6, 6, dtype=torch.float64)
     target = target + target.t()
     mask = torch.rand(5, 7, dtype=torch.float64) if masked else None
-    (gram(features, mask) - target).square().mean().backward()
+    (gram_matrix(features, mask) - target).square().mean().backward()
     count = 35 if mask is None else mask.sum()
-    factor = 4 * (gram(features.detach(), mask) - target) / (36 * 6 * count)
+    factor = 4 * (gram_matrix(features.detach(), mask) - target) / (36 * 6 * count)
     assert torch.allclose(add_gram_gradient(None, features.detach(), factor, mask), features.grad, rtol=1e-10)
     start = torch.randn(1, 6, 5, 7, dtype=torch.float64)
     added = add_gram_gradient(start.clone(), features.detach(), factor, mask)
@@ -44,9 +44,9 @@ def test_the_closed_form_gradient_is_that_of_autograd(masked):
 
 def test_half_precision_features_are_summed_in_float32():
     features = 1 + torch.rand(1, 4, 256, 256)
-    exact = gram(features.double())
-    assert gram(features.bfloat16()).dtype == torch.float32
-    assert torch.allclose(gram(features.bfloat16()).double(), exact, rtol=4e-3)
+    exact = gram_matrix(features.double())
+    assert gram_matrix(features.bfloat16()).dtype == torch.float32
+    assert torch.allclose(gram_matrix(features.bfloat16()).double(), exact, rtol=4e-3)
 
 
 def test_terms_by_their_definitions():
@@ -54,9 +54,9 @@ def test_terms_by_their_definitions():
     assert content_loss(f, p).item() == pytest.approx(
         sum((x - y) ** 2 for x, y in zip(f.flatten().tolist(), p.flatten().tolist(), strict=True)) / 60
     )
-    target = gram(p)
-    expected = (gram(f) - target).flatten().tolist()
-    assert style_loss(f, target).item() == pytest.approx(sum(v * v for v in expected) / 9, rel=1e-5)
+    target = gram_matrix(p)
+    expected = (gram_matrix(f) - target).flatten().tolist()
+    assert style_loss(gram_matrix(f), target).item() == pytest.approx(sum(v * v for v in expected) / 9, rel=1e-5)
 
 
 def test_total_variation_of_a_ramp_and_a_checkerboard():

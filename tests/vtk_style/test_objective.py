@@ -65,21 +65,21 @@ def test_tiles_give_the_whole_image(objective, picture, taps, side, size):
         terms = ours.terms(x)
         weighted(ours.names, terms).backward()
         results.append((terms.detach(), x.grad))
-    assert torch.allclose(results[1][0], results[0][0], rtol=2e-6)
+    assert torch.allclose(results[1][0], results[0][0], rtol=1e-6)
     assert relative(results[1][1], results[0][1]) < 1e-5
 
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_styles_gram_matrices_do_not_depend_on_the_tiles(reference, picture, masked):
-    taps = parse_taps(["conv_1", "conv_4", "conv_6"])
-    trunk, image = Trunk(reference.filters(6), taps), picture(75, 90)
+    taps = parse_taps(["conv_1", "conv_4", "conv_5"])
+    trunk, image = Trunk(reference.filters(5), taps), picture(75, 90)
     mask = picture(75, 90, seed=4)[0, 0] if masked else None
     whole, tiled = style_grams(trunk, image, taps, mask), style_grams(trunk, image, taps, mask, tile=16)
     for tap in taps:
         assert relative(tiled[tap], whole[tap]) < 1e-6
     if not masked:
-        features = reference.Network(reference.filters(6))(image.double().detach())
-        assert all(relative(whole[tap], reference.gram(features[str(tap)])) < 3e-6 for tap in taps)
+        features = reference.Network(reference.filters(5))(image.double().detach())
+        assert all(relative(whole[tap], reference.gram(features[str(tap)])) < 1e-6 for tap in taps)
 
 
 def masked_reference(reference, image, style, mask, weight):
@@ -116,5 +116,5 @@ def test_regions_agree_with_the_float64_reference(objective, picture, reference,
     y = image.double().requires_grad_()
     expected = masked_reference(reference, y, style, mask, 1e6)
     expected.backward()
-    assert value.item() == pytest.approx(expected.item(), rel=2e-6)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-6)
     assert relative(x.grad, y.grad) < 1e-5
