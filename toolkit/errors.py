@@ -9,6 +9,7 @@ class ExitCode(IntEnum):
     """Process exit codes, stable across releases."""
 
     OK = 0
+    CHECK_FAILED = 1
     USAGE = 64
     DATA = 65
     NO_INPUT = 66

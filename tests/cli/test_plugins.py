@@ -65,3 +65,117 @@ def test_the_reference(vtk: Callable) -> None:
     out = vtk("schema", "--markdown").out
     assert "`train`" in out
     assert "`early_stopping`" in out or "early_stopping" in out
+
+
+class TestShow:
+    def test_a_task(self, vtk: Callable) -> None:
+        found = json.loads(vtk("plugins", "show", "toy", "--json").out)
+        assert (found["full_name"], found["status"]) == ("vtk-toy:toy", "unchecked")
+        assert {"vtk_config", "vtk_predict", "vtk_report"} <= set(found["hooks"])
+        assert found["flags"] == [
+            {"flag": "--count", "key": "data.count", "help": "How many samples are drawn.", "repeatable": False}
+        ]
+        keys = {row["key"]: row for row in found["keys"]}
+        assert keys["data.count"]["type"].startswith("whole number")
+        assert "train.epochs" not in keys  # the core's own, the same for every task
+
+    def test_one_of_the_toolkit_with_its_recipes(self, vtk: Callable) -> None:
+        found = json.loads(vtk("plugins", "show", "classification", "--json").out)
+        names = {recipe["name"] for recipe in found["recipes"]}
+        assert "digits" in names
+        assert not any("style" in name for name in names)
+        assert json.loads(vtk("plugins", "show", "early_stopping", "--json").out)["recipes"] == []
+
+    def test_for_people(self, vtk: Callable) -> None:
+        out = vtk("plugins", "show", "vtk-toy:toy").out
+        for words in ("task toy", "vtk-toy 1.0", "cli_predicts:plugin", "--count", "data.count"):
+            assert words in out
+
+    def test_the_wrong_name(self, vtk: Callable) -> None:
+        said = vtk("plugins", "show", "tyo")
+        assert said.code == 69
+        assert "toy" in said.err
+
+    def test_a_name_of_both_kinds(self, vtk: Callable, tmp_path_factory: pytest.TempPathFactory) -> None:
+        both = Site(tmp_path_factory.mktemp("both"))
+        both.install("both", extensions={"toy": "cli_both:plugin"}, modules={"cli_both": "plugin = object()"})
+        with both.active():
+            assert "--kind task or --kind extension" in vtk("plugins", "show", "toy").err
+            assert vtk("plugins", "show", "toy", "--kind", "extension").out.startswith("extension toy")
+
+
+class TestWithout:
+    def test_no_plugins_acts_before_import(self, vtk: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        import sys
+
+        monkeypatch.delitem(sys.modules, "cli_predicts", raising=False)
+        for args in (["--no-plugins", "check", "toy.yaml"], ["check", "toy.yaml", "--no-plugins"]):
+            said = vtk(*args)
+            assert said.code == 69
+            assert "the task 'toy' of vtk-toy is disabled" in said.err
+            assert "--no-plugins" in said.err
+        rows = json.loads(vtk("plugins", "--json", "--no-plugins").out)
+        assert {row["status"] for row in rows if not row["builtin"]} == {"disabled"}
+        assert "cli_predicts" not in sys.modules
+
+    def test_it_holds_for_one_call_and_beside_what_the_environment_says(
+        self, vtk: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import os
+
+        monkeypatch.setenv("VTK_DISABLE_PLUGINS", "tensorboard")
+        rows = {row["name"]: row["status"] for row in json.loads(vtk("--no-plugins", "plugins", "--json").out)}
+        assert (rows["toy"], rows["tensorboard"], rows["progress"]) == ("disabled", "disabled", "ok")
+        assert os.environ["VTK_DISABLE_PLUGINS"] == "tensorboard"
+        assert vtk("check", "toy.yaml").code == 0
+
+
+class TestCheck:
+    """The built-ins are left out here, which import torch or take their time."""
+
+    @pytest.fixture
+    def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        names = [
+            "classification",
+            "multilabel",
+            "style",
+            "checkpoints",
+            "metrics",
+            "ema",
+            "tensorboard",
+            "early_stopping",
+        ]
+        monkeypatch.setenv("VTK_DISABLE_PLUGINS", ",".join(f"vision-toolkit:{name}" for name in names))
+
+    @pytest.mark.usefixtures("few")
+    def test_all_is_well(self, vtk: Callable) -> None:
+        said = vtk("plugins", "--check", "--json")
+        rows = {row["name"]: row for row in json.loads(said.out)}
+        assert (rows["toy"]["status"], rows["progress"]["status"]) == ("ok", "ok")
+        assert rows["toy"]["seconds"] is not None
+        assert rows["ema"]["status"] == "disabled"
+        assert said.code == 0
+
+    @pytest.mark.usefixtures("few")
+    def test_a_failure_is_told_and_makes_it_exit_with_1(
+        self, vtk: Callable, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        site = Site(tmp_path_factory.mktemp("bad"))
+        site.install("bad", tasks={"bad": "check_bad:plugin"}, modules={"check_bad": "1 / 0"})
+        site.install("ahead", tasks={"ahead": "check_bad:plugin"}, requires=["vision-toolkit>=99"])
+        site.install("vtk-jobs", entry_points="[vtk.recipes]\njobs = vtk_jobs.all\ngone = vtk_jobs.gone\n")
+        (site.folder / "vtk_jobs" / "all").mkdir(parents=True)
+        (site.folder / "vtk_jobs" / "__init__.py").touch()
+        (site.folder / "vtk_jobs" / "all" / "fine.yaml").write_text("task: toy\n")
+        (site.folder / "vtk_jobs" / "all" / "wrong.yaml").write_text("task: toy\ntrain: {epoch: 1}\n")
+        with site.active():
+            said = vtk("plugins", "--check", "--traceback")
+        assert said.code == 1
+        lines = {line.split()[0]: line for line in said.out.splitlines()}
+        assert " broken " in lines["bad"]
+        assert "ZeroDivisionError" in lines["bad"]
+        assert "needs vision-toolkit>=99" in lines["ahead"]
+        assert " ok " in lines["toy"]
+        assert "1 of 2 recipes cannot be loaded" in lines["jobs"] or "epoch" in lines["jobs"]
+        assert "no such folder" in lines["gone"]
+        assert "ZeroDivisionError: division by zero" in said.err

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
 from toolkit.cli.failures import report
-from toolkit.cli.verb import Session, traceback_option
+from toolkit.cli.verb import NO_PLUGINS, Session, common_options
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",
@@ -19,7 +20,7 @@ VERBS = {
     "eval": "Evaluate a finished run on a split or on new data.",
     "tune": "Find a learning rate for a recipe.",
     "recipes": "List, show or copy the shipped recipes.",
-    "plugins": "List the installed tasks and extensions.",
+    "plugins": "List, check or show the installed tasks and extensions.",
     "schema": "Print a task's recipe schema.",
 }
 
@@ -83,7 +84,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
     cls=LazyGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    params=[traceback_option()],
+    params=common_options(),
     epilog="Begin with:  vtk run digits   (`vtk COMMAND --help` shows examples)",
 )
 @click.option(
@@ -106,12 +107,36 @@ def main(args: Sequence[str] | None = None) -> int:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     session = Session(traceback=os.environ.get("VTK_TRACEBACK", "") not in {"", "0"})
+    words = sys.argv[1:] if args is None else list(args)
     try:
-        code = _invoke(sys.argv[1:] if args is None else list(args), session)
+        with _plugins_as_wanted(words):
+            code = _invoke(words, session)
         sys.stdout.flush()
     except BaseException as error:
         return report(error, with_traceback=session.traceback)
     return code
+
+
+@contextmanager
+def _plugins_as_wanted(args: list[str]) -> Iterator[None]:
+    """With ``--no-plugins`` anywhere, the environment says so, to this process and to those that it starts.
+
+    A recipe's plugin adds flags to the command line, so this cannot wait until the command line has been parsed.
+    """
+    if NO_PLUGINS not in args[: args.index("--") if "--" in args else None]:
+        yield
+        return
+    from toolkit.hooks.entry import DISABLE
+
+    before = os.environ.get(DISABLE)
+    os.environ[DISABLE] = ",".join(filter(None, [before, "*"]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[DISABLE]
+        else:
+            os.environ[DISABLE] = before
 
 
 def _invoke(args: list[str], session: Session) -> int:

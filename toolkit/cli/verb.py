@@ -1,4 +1,4 @@
-"""What every verb shares: the ``--traceback`` flag and the examples in its help."""
+"""What every verb shares: ``--traceback``, ``--no-plugins`` and the examples in its help."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+
+NO_PLUGINS = "--no-plugins"
 
 
 @dataclass
@@ -21,28 +23,32 @@ def _want_traceback(ctx: click.Context, _param: click.Parameter, wanted: bool) -
         session.traceback = True
 
 
-def traceback_option() -> click.Option:
-    """``--traceback``, understood before and after the verb."""
-    return click.Option(
-        ["--traceback"],
-        is_flag=True,
-        expose_value=False,
-        callback=_want_traceback,
-        help="Show Python's traceback with every error.",
-    )
+def common_options() -> list[click.Parameter]:
+    """``--no-plugins`` and ``--traceback``, understood before and after the verb. ``main`` sees to the former."""
+    return [
+        click.Option(
+            [NO_PLUGINS],
+            is_flag=True,
+            expose_value=False,
+            help="Do without the plugins and recipes of other packages; none of them is imported.",
+        ),
+        click.Option(
+            ["--traceback"],
+            is_flag=True,
+            expose_value=False,
+            callback=_want_traceback,
+            help="Show Python's traceback with every error.",
+        ),
+    ]
 
 
-class Verb(click.Command):
-    """A verb of ``vtk``, with examples in its help.
-
-    Args:
-        examples: commands, one a line, printed as they are.
-    """
+class _WithExamples(click.Command):
+    """Prints examples at the end of its help, and has the options that are common to all."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = [line.strip() for line in examples.strip().splitlines()]
-        self.params.append(traceback_option())
+        self.params += common_options()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Print the examples after the options."""
@@ -52,3 +58,15 @@ class Verb(click.Command):
         with formatter.section("Examples"):
             for line in self.examples:
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+
+
+class Verb(_WithExamples):
+    """A verb of ``vtk``, with examples in its help.
+
+    Args:
+        examples: commands, one a line, printed as they are.
+    """
+
+
+class VerbGroup(_WithExamples, click.Group):
+    """A verb that does something by itself and has verbs of its own."""

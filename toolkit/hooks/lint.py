@@ -55,6 +55,13 @@ def lint(plugin: Any, entry: Plugin) -> None:
         )
 
 
+def implemented(plugin: Any) -> list[str]:
+    """The hooks that a plugin implements, in the order of the specifications."""
+    marked = {name: options for name, routine in _hooks(plugin) if (options := _marked(routine)) is not None}
+    found = {options.get("specname") or name for name, options in marked.items()}
+    return [name for name in hook_names() if name in found]
+
+
 def few(faults: Sequence[object]) -> str:
     """Faults one a line, as many as leave the whole message within five lines."""
     shown = faults if len(faults) <= _SHOWN else faults[: _SHOWN - 1]

@@ -30,12 +30,26 @@ def build_manager(core_defaults: Any, extensions: Sequence[Loaded], task: Loaded
     Raises:
         VtkError: a plugin that pluggy refuses, or that would not do what its author meant.
     """
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(specs)
+    manager = _empty()
     manager.register(core_defaults, name=CORE)
     for loaded in (*reversed(extensions), task):
         lint(loaded.plugin, loaded.entry)
         _register(manager, loaded)
+    return manager
+
+
+def try_out(loaded: Loaded) -> None:
+    """Registers one plugin with a manager that is thrown away.
+
+    Raises:
+        VtkError: pluggy refuses the plugin.
+    """
+    _register(_empty(), loaded)
+
+
+def _empty() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(specs)
     return manager
 
 

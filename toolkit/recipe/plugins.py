@@ -38,12 +38,16 @@ def load_plugin(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogu
     if not catalogue.knows(name, kind):
         raise unknown(name, kind, key, mark, catalogue)
     try:
-        entry = catalogue.find(name, kind)
-        plugin = load(entry)
-        lint(plugin, entry)
-        return Loaded(entry, plugin, _schema(plugin, entry))
+        return loaded(catalogue.find(name, kind))
     except VtkError as error:
         raise VtkError(error.message, place=error.place or str(mark), hint=error.hint, code=error.code) from error
+
+
+def loaded(entry: Plugin) -> Loaded:
+    """A plugin of the catalogue, imported, checked, with its schema."""
+    plugin = load(entry)
+    lint(plugin, entry)
+    return Loaded(entry, plugin, _schema(plugin, entry))
 
 
 def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -> RecipeError:

@@ -42,6 +42,31 @@ def reference_markdown(catalogue: Catalogue | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def own_keys(schema: type[BaseModel]) -> Iterator[dict[str, str]]:
+    """The keys that a plugin's schema adds to the core's, each with type, default and meaning, as plain text.
+
+    A choice among sections is one row: what each of them takes is told by the tables and by the JSON schema.
+    """
+    names = _own_fields(schema) if issubclass(schema, Recipe) else list(schema.model_fields)
+    for name in names:
+        yield from _key_rows(name, schema.model_fields[name])
+
+
+def _key_rows(key: str, info: FieldInfo) -> Iterator[dict[str, str]]:
+    inner = Shape.of_field(info).model
+    if inner is not None:
+        for name, field_info in inner.model_fields.items():
+            yield from _key_rows(f"{key}.{name}", field_info)
+        return
+    names = [name for several in _sections(info).values() for name in several]
+    kind = f"one of {', '.join(names)}" if names else _type(info.annotation, info.metadata)
+    default = _default(info)
+    if names:
+        default = getattr(field_default(info), Shape.of_field(info).chooser or "", default)
+    row = {"key": key, "type": kind, "default": default, "meaning": _cell(info.description or "")}
+    yield {column: text.replace("`", "") for column, text in row.items()}
+
+
 def _builtin(catalogue: Catalogue, kind: Kind) -> Iterator[Loaded]:
     for plugin in catalogue.plugins:
         if plugin.builtin and plugin.kind == kind and plugin.status != "disabled":

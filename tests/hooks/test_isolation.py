@@ -1,0 +1,104 @@
+"""Examining plugins in processes of their own: whatever one does is told, and the next is examined all the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from plugin_site import GOOD_TASK, Site
+
+from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.isolation import Verdict, examine_apart
+
+MODULES = {
+    "apart_good": GOOD_TASK,
+    "apart_loud": f"print('{{}} []')\nimport os; os.write(1, b'noise')\n{GOOD_TASK}",
+    "apart_bad": "import nothing_of_this_name",
+    "apart_exit": "import os; os._exit(0)",
+    "apart_kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "apart_class": GOOD_TASK.replace("plugin = Task()", "plugin = Task"),
+    "apart_wrap": GOOD_TASK.replace("plugin = Task()", "")
+    + "class Wrap(Task):\n    @hookimpl(wrapper=True)\n    def vtk_fit(self, run): ...\nplugin = Wrap()\n",
+    "apart_flag": GOOD_TASK.replace("plugin = Task()", "")
+    + "from toolkit import Option\nclass Flags(Task):\n    @hookimpl\n    def vtk_options(self):\n"
+    "        return [Option('--good', key='train.epochs', help=''), Option('--bad', key='data.depth', help='')]\n"
+    "plugin = Flags()\n",
+}
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
+    """What was found of each module, by name, all examined in one call."""
+    site = Site(tmp_path_factory.mktemp("apart"))
+    site.install("apart", tasks={name: f"{name}:plugin" for name in MODULES}, modules=MODULES)
+    with site.active():
+        plugins = [plugin for plugin in Catalogue(disabled=()).plugins if plugin.distribution == "apart"]
+        found = examine_apart([asdict(plugin) for plugin in plugins], timeout=120)
+    return dict(zip((plugin.name for plugin in plugins), found, strict=True))
+
+
+@pytest.mark.parametrize("name", ["apart_good", "apart_loud"])
+def test_a_good_one_is_good_whatever_it_prints(verdicts: dict[str, Verdict], name: str) -> None:
+    assert verdicts[name].error is None
+    assert verdicts[name].seconds is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("apart_bad", "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        ("apart_exit", "its process ended with exit code 0 before it answered"),
+        ("apart_kill", f"its process was killed by signal {int(signal.SIGKILL)} before it answered"),
+        ("apart_class", "the entry point names a class"),
+        ("apart_wrap", "cannot be registered"),
+        ("apart_flag", "--bad: the schema has no key 'data.depth'"),
+    ],
+)
+def test_what_is_wrong_is_told(verdicts: dict[str, Verdict], name: str, words: str) -> None:
+    error = verdicts[name].error
+    assert error is not None
+    assert words in error
+    assert "--good" not in error
+
+
+def test_the_traceback_is_kept(verdicts: dict[str, Verdict]) -> None:
+    assert "import nothing_of_this_name" in (verdicts["apart_bad"].traceback or "")
+
+
+def test_one_that_never_answers_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    site, note = Site(tmp_path), tmp_path / "child"
+    source = f"""
+    import pathlib, subprocess, time
+    child = subprocess.Popen(["sleep", "600"])
+    pathlib.Path({str(note)!r}).write_text(str(child.pid))
+    time.sleep(600)
+    """
+    site.install("endless", tasks={"endless": "endless_task:plugin"}, modules={"endless_task": source})
+    with site.active():
+        (plugin,) = [p for p in Catalogue(disabled=()).plugins if p.name == "endless"]
+        (verdict,) = examine_apart([asdict(plugin)], timeout=3)
+    assert verdict.error == "gave no answer within 3 s"
+    if note.exists():  # on a machine that is busy enough the process may have been ended before
+        _until(lambda: not _runs(int(note.read_text())))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        stat = Path(f"/proc/{pid}/stat")
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    """Waits for something that the operating system is about to do."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -1,0 +1,90 @@
+"""Examining plugins in processes of their own, several at a time: whatever one does hurts neither us nor the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO, Any
+
+EXAMINER = "toolkit.recipe.examine"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a process found: ``error`` is None where all is well; ``seconds`` is what the plugin itself took."""
+
+    error: str | None
+    traceback: str | None = None
+    seconds: float | None = None
+
+
+def examine_apart(subjects: Sequence[Mapping[str, Any]], *, timeout: float) -> list[Verdict]:
+    """The verdict on each subject, in their order.
+
+    Args:
+        subjects: what ``toolkit.recipe.examine`` takes.
+        timeout: seconds after which a process is ended.
+    """
+    running: set[subprocess.Popen[bytes]] = set()
+    with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
+        try:
+            return list(pool.map(lambda subject: _examine(subject, timeout, running), subjects))
+        except BaseException:  # the user wants no answer any more
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in [*running]:
+                _end(child)
+            raise
+
+
+def _examine(subject: Mapping[str, Any], timeout: float, running: set[subprocess.Popen[bytes]]) -> Verdict:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", EXAMINER, json.dumps(subject)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+            start_new_session=True,
+        )
+        running.add(child)
+        try:
+            code = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return Verdict(f"gave no answer within {timeout:g} s", _tail(err))
+        finally:
+            _end(child)
+            running.discard(child)
+        return _read(out, err, code)
+
+
+def _read(out: IO[bytes], err: IO[bytes], code: int) -> Verdict:
+    out.seek(0)
+    try:
+        return Verdict(**json.loads(out.read()))
+    except ValueError:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return Verdict(f"its process {how} before it answered", _tail(err))
+
+
+def _tail(err: IO[bytes]) -> str:
+    """The last lines of what the process said."""
+    err.seek(0)
+    return "\n".join(err.read().decode(errors="replace").splitlines()[-50:])
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a process that is still there, with those that it has started."""
+    if child.poll() is not None:
+        return
+    if hasattr(os, "killpg"):
+        os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    child.wait()
