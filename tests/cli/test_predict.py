@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from plugin_site import Site
 
 from toolkit.errors import ExitCode
+
+HELPERS = Path(__file__).parents[1] / "helpers"
 
 
 @pytest.fixture
@@ -98,3 +101,54 @@ def test_a_damaged_bundle_is_told_once(vtk: Callable, trained: Path, numbers: li
     assert said.code == ExitCode.DATA
     assert said.err.count("error:") == 1
     assert "model.safetensors" in said.err
+
+
+DRAWS = """
+from pathlib import Path
+
+from cli_toy import ToyTask
+from toolkit import VtkError, hookimpl
+
+
+class DrawingToy(ToyTask):
+    @hookimpl
+    def vtk_predict(self, bundle, inputs, drawings):
+        for path in inputs:
+            if path.read_text() == "hello":
+                raise VtkError("holds no numbers", place=str(path))
+        for path, drawing in zip(inputs, drawings or []):
+            drawing.write_text(path.read_text())
+        return [{"file": str(path)} for path in inputs]
+
+
+plugin = DrawingToy()
+"""
+
+
+def test_answers_are_drawn_where_the_task_can(
+    trained: Path,
+    numbers: list[str],
+    here: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capfd: pytest.CaptureFixture,
+) -> None:
+    from toolkit.cli import main
+
+    (here / "bad.txt").write_text("hello")
+    site = Site(tmp_path_factory.mktemp("drawing"))
+    toy = (HELPERS / "toy_task.py").read_text()
+    site.install("vtk-toy", tasks={"toy": "cli_draws:plugin"}, modules={"cli_toy": toy, "cli_draws": DRAWS})
+    with site.active():
+        code = main(["predict", str(trained), *numbers, "bad.txt", "0.txt", "--draw", "out/deep", "--json"])
+    records = json.loads(capfd.readouterr().out)["predictions"]
+    assert code == ExitCode.DATA
+    assert [Path(r["drawing"]).read_text() for r in records] == [Path(r["file"]).read_text() for r in records]
+    drawn = sorted(path.name for path in (here / "out" / "deep").iterdir())
+    assert drawn == ["0-2.png", "0.png", "1.png", "2.png"]
+
+
+def test_a_task_that_draws_nothing_says_so(vtk: Callable, trained: Path, numbers: list[str], here: Path) -> None:
+    said = vtk("predict", trained, *numbers, "--draw", "out")
+    assert said.code == ExitCode.UNAVAILABLE
+    assert said.err.startswith("error: the task 'toy' does not draw its answers")
+    assert not (here / "out").exists()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.predict import CHUNK, predict_files
+from toolkit.run.predict import CHUNK, free_names, predict_files
 
 
 class Hook:
@@ -22,7 +22,7 @@ class Hook:
         self.code = code
         self.calls = 0
 
-    def vtk_predict(self, bundle: Any, inputs: Sequence[Path]) -> list[dict[str, Any]]:
+    def vtk_predict(self, bundle: Any, inputs: Sequence[Path], drawings: Any) -> list[dict[str, Any]]:
         self.calls += 1
         for path in inputs:
             if int(path.name) in self.bad:
@@ -60,3 +60,8 @@ def test_a_task_that_cannot_predict_is_no_fault_of_the_files() -> None:
     bundle: Any = Opened(Hook({0}, ExitCode.UNAVAILABLE))
     with pytest.raises(VtkError):
         list(predict_files(bundle, [Path("0"), Path("1")]))
+
+
+def test_drawings_have_names_of_their_own_and_replace_no_input() -> None:
+    files = [Path("a/x.jpg"), Path("b/x.png"), Path("out/y.png"), Path("c/x-2.tif")]
+    assert free_names(files, Path("out")) == ["x.png", "x-2.png", "y-2.png", "x-2-2.png"]

@@ -24,6 +24,7 @@ EXAMPLES = """
 vtk predict runs/digits-20260101-120000 scan.png
 vtk predict runs/catsdogs-20260101-120000 photos/ --top 3
 vtk predict runs/catsdogs-20260101-120000 'photos/**/*.jpg' --csv > answers.csv
+vtk predict runs/streets-20260101-120000 photos/ --draw answers/
 """
 TOP = "top"
 
@@ -35,10 +36,11 @@ TOP = "top"
     "--top", type=click.IntRange(min=1), metavar="K", help="Show the K likeliest answers, where the task ranks them."
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values on stdout.")
+@click.option("--draw", metavar="FOLDER", help="Draw each answer as a PNG into FOLDER, where the task can.")
 @json_option
 @device_option
 def command(
-    run: str, files: tuple[str, ...], top: int | None, as_csv: bool, as_json: bool, device: str | None
+    run: str, files: tuple[str, ...], top: int | None, as_csv: bool, draw: str | None, as_json: bool, device: str | None
 ) -> ExitCode:
     """Predict FILEs with a finished RUN (its directory, or a bundle).
 
@@ -53,7 +55,8 @@ def command(
         from toolkit.models.bundle import Bundle
         from toolkit.run.predict import predict_files
 
-        answers += predict_files(Bundle.load(run, device=device or "auto"), paths)
+        bundle = Bundle.load(run, device=device or "auto")
+        answers += predict_files(bundle, paths, Path(draw) if draw is not None else None)
     show(run, answers, top, as_csv=as_csv, as_json=as_json)
     return exit_code(answers)
 

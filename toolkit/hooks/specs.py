@@ -156,10 +156,11 @@ def vtk_calibrate(run: Run, outputs: Any, targets: Any) -> None:
 
 
 @hookspec(firstresult=True)
-def vtk_predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]] | None:
+def vtk_predict(bundle: Bundle, inputs: Sequence[Path], drawings: Sequence[Path] | None) -> list[dict[str, Any]] | None:
     """One JSON-able record per input file, in order. None: the core's default, preprocess and forward.
 
-    Raise ``VtkError`` with a hint where predicting has no meaning for the task.
+    ``drawings`` holds the PNG to write for each input under ``vtk predict --draw``, else it is None. Raise ``VtkError``
+    with a hint where predicting has no meaning for the task.
     """
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,22 +28,79 @@ class Prediction:
     error: VtkError | None = None
 
 
-def predict_files(bundle: Bundle, files: Sequence[Path]) -> Iterator[Prediction]:
+def predict_files(bundle: Bundle, files: Sequence[Path], folder: Path | None = None) -> Iterator[Prediction]:
     """A prediction for each file, in order. A bad file costs its own result and no other's.
 
+    Args:
+        folder: where the task draws its answers, a PNG for each file; ``drawing`` in the record names it.
+
     Raises:
-        VtkError: the task cannot predict at all.
+        VtkError: the task cannot predict, or not draw, at all.
     """
     # A model that cannot be built is no fault of the files.
     _ = bundle.network
+    if folder is None:
+        yield from _in_chunks(bundle, files, None)
+        return
+    _require_drawing(bundle)
+    names = free_names(files, folder)
+    with _drawing_board(folder) as board:
+        drafts = [board / name for name in names]
+        for place, answer in enumerate(_in_chunks(bundle, files, drafts)):
+            if answer.record is None or not drafts[place].exists():
+                yield answer
+                continue
+            drawing = folder / names[place]
+            drafts[place].replace(drawing)
+            yield Prediction(answer.file, record={**answer.record, "drawing": str(drawing)})
+
+
+def free_names(files: Sequence[Path], folder: Path) -> list[str]:
+    """A PNG's name for each file: its stem, numbered where files share it or where it would replace one of them."""
+    taken = {file.name for file in files if file.parent.resolve() == folder.resolve()}
+    names = []
+    for file in files:
+        name, number = f"{file.stem}.png", 2
+        while name in taken:
+            name, number = f"{file.stem}-{number}.png", number + 1
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+@contextmanager
+def _drawing_board(folder: Path) -> Iterator[Path]:
+    """A folder beside the drawings in which they are made, so that none is ever seen half done."""
+    from toolkit.run.files import write_error
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        board = Path(tempfile.mkdtemp(prefix=".drawing.", dir=folder))
+    except OSError as error:
+        raise write_error(folder, error) from error
+    try:
+        yield board
+    finally:
+        shutil.rmtree(board, ignore_errors=True)
+
+
+def _require_drawing(bundle: Bundle) -> None:
+    if not any("drawings" in answer.argnames for answer in bundle.manager.hook.vtk_predict.get_hookimpls()):
+        raise VtkError(
+            f"the task {bundle.task!r} does not draw its answers", hint="leave --draw out", code=ExitCode.UNAVAILABLE
+        )
+
+
+def _in_chunks(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] | None) -> Iterator[Prediction]:
     for start in range(0, len(files), CHUNK):
-        yield from _predict(bundle, files[start : start + CHUNK])
+        chunk = slice(start, start + CHUNK)
+        yield from _predict(bundle, files[chunk], drawings[chunk] if drawings is not None else None)
 
 
-def _predict(bundle: Bundle, files: Sequence[Path]) -> Iterator[Prediction]:
+def _predict(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] | None) -> Iterator[Prediction]:
     """Predict together; where that fails for a file's sake, halve until the bad ones stand alone."""
     try:
-        records = bundle.manager.hook.vtk_predict(bundle=bundle, inputs=list(files))
+        records = bundle.manager.hook.vtk_predict(bundle=bundle, inputs=list(files), drawings=drawings)
     except VtkError as error:
         if error.code not in _FILE_FAULTS:
             raise
@@ -48,8 +108,8 @@ def _predict(bundle: Bundle, files: Sequence[Path]) -> Iterator[Prediction]:
             yield Prediction(files[0], error=error)
             return
         middle = len(files) // 2
-        yield from _predict(bundle, files[:middle])
-        yield from _predict(bundle, files[middle:])
+        for half in (slice(None, middle), slice(middle, None)):
+            yield from _predict(bundle, files[half], drawings[half] if drawings is not None else None)
         return
     for file, record in zip(files, records, strict=True):
         yield Prediction(file, record=record)
