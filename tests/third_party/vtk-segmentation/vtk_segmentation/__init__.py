@@ -1,0 +1,1 @@
+"""Semantic segmentation for vision-toolkit: a class for every pixel."""
