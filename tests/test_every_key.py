@@ -29,6 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for place, classes in (("a", "xy"), ("b", "xyz")):
         for label in classes:
             _pictures(root / place / label, ["1.png", "2.png"])
+    for label in "xy":
+        _pictures(root / "spoilt" / label, ["1.png", "2.png", "3.png"])
+        (root / "spoilt" / label / "3.png").write_text("Buy milk.")
     parts = ["train", "val", "train", "train", "test", "train"]
     rows = [f"{n},{n.replace('1', '2')},{n[0]},{n[2]},{p}" for n, p in zip(names, parts, strict=True)]
     (root / "one.csv").write_text("\n".join(["path,other,label,second,part", *rows]))

@@ -9,7 +9,7 @@ import numpy as np
 from toolkit import Data
 from toolkit.data.balance import EpochDraw, inverse_frequency, resampled
 from toolkit.data.datasets import build_dataset
-from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut
+from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut, on_bad_image
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import Index, joined
 from toolkit.data.splits import split_found, stratified
@@ -32,13 +32,14 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
         found = _all_as_test(recipe, run.trained_meta["classes"])
     else:
         found = _cut(recipe, run.directory)
+    bad = on_bad_image(recipe.data, run.trained_meta)
     preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
     classes = list(found.train.classes)
     warn_of_double_weights(recipe, run)
     return Data(
-        train=_training_set(recipe, found.train, build_dataset(found.train, preprocess, recipe.data.augment)),
-        val=None if found.val is None else build_dataset(found.val, preprocess),
-        test=None if found.test is None else build_dataset(found.test, preprocess),
+        train=_training_set(recipe, found.train, build_dataset(found.train, preprocess, recipe.data.augment, bad)),
+        val=None if found.val is None else build_dataset(found.val, preprocess, on_bad_image=bad),
+        test=None if found.test is None else build_dataset(found.test, preprocess, on_bad_image=bad),
         meta={
             "classes": classes,
             "image_size": recipe.data.image_size,
@@ -49,6 +50,7 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
         transform=batch_transform(recipe.data, preprocess, len(classes)),
         fingerprint=fingerprint(found),
         plan=describe(recipe, found),
+        bad_image_limit=recipe.data.bad_image_limit,
     )
 
 

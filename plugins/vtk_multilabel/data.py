@@ -10,7 +10,7 @@ import numpy as np
 from toolkit import Data, ExitCode, VtkError
 from toolkit.data.balance import EpochDraw, label_rarity, resampled
 from toolkit.data.datasets import build_dataset
-from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut
+from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut, on_bad_image
 from toolkit.data.label_sets import iterative_stratification
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.index import Index
@@ -36,6 +36,7 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
         found = _cut(recipe, run.directory)
     _require_tunable(recipe, found, trained)
     classes = list(found.train.classes)
+    bad = on_bad_image(recipe.data, run.trained_meta)
     preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
     meta = {
         "classes": classes,
@@ -45,13 +46,14 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
     }
     _warn_of_double_weights(recipe, run)
     return Data(
-        train=_training_set(recipe, found.train, build_dataset(found.train, preprocess, recipe.data.augment)),
-        val=None if found.val is None else build_dataset(found.val, preprocess),
-        test=None if found.test is None else build_dataset(found.test, preprocess),
+        train=_training_set(recipe, found.train, build_dataset(found.train, preprocess, recipe.data.augment, bad)),
+        val=None if found.val is None else build_dataset(found.val, preprocess, on_bad_image=bad),
+        test=None if found.test is None else build_dataset(found.test, preprocess, on_bad_image=bad),
         meta=meta | _learned(recipe, found.train, trained),
         transform=batch_transform(recipe.data, preprocess, len(classes)),
         fingerprint=fingerprint(found),
         plan=describe(recipe, found),
+        bad_image_limit=recipe.data.bad_image_limit,
     )
 
 

@@ -160,7 +160,10 @@ STAGES = {
 }
 
 _COLOUR = ("data.source={name: drawn, kind: shapes, count: 60}", "data.grey=false", "data.image_size=32")
+_SPOILT = "data.source={{name: folder, root: '{folder}/spoilt'}}"
 IMAGES = {
+    "data.on_bad_image": case(see.trained_over, "data.on_bad_image=skip", _SPOILT, "data.bad_image_limit=1"),
+    "data.bad_image_limit": case(see.trained_over, "data.bad_image_limit=0", _SPOILT, "data.on_bad_image=skip"),
     "data.split.val": case(see.held_out, "data.split.val=0.4"),
     "data.split.test": case(see.held_out, "data.split.test=0.2"),
     "data.split.seed": case(see.held_out, "data.split.seed=7"),

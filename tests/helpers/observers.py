@@ -87,6 +87,16 @@ def fitted(resolved: Any) -> Any:
     return run.step, run.history, _digest(*run.model.state_dict().values()), run.best
 
 
+def trained_over(resolved: Any) -> Any:
+    """How training ends: its steps, or why it stops."""
+    from toolkit.errors import VtkError
+
+    try:
+        return fitted(resolved)[0]
+    except VtkError as error:
+        return error.message
+
+
 def printed(resolved: Any) -> Any:
     """How many lines training prints, and their words without figures."""
     run = _run(resolved)

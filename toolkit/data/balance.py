@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.data.bad_images import Incomplete, Skipped, incomplete, is_empty
 from toolkit.data.types import IndexBatch, SampleIndex
 
 __all__ = [
@@ -164,12 +165,19 @@ class ResampledBatches(Resampled):
         samples, copies = self.draw.samples(batch.seed, batch.epoch)
         samples, copies = samples[batch.indices], copies[batch.indices]
         parts, places = [], []
+        skipped: list[Skipped] = []
         for copy in np.unique(copies):
             chosen = np.flatnonzero(copies == copy)
             epoch = batch.epoch + _COPY_EPOCHS * int(copy)
-            parts.append(self.dataset.__getitems__(IndexBatch(samples[chosen], seed=batch.seed, epoch=epoch)))
+            part = self.dataset.__getitems__(IndexBatch(samples[chosen], seed=batch.seed, epoch=epoch))
+            if isinstance(part, Incomplete):
+                skipped += part.skipped
+                chosen = chosen[list(part.places)]
+            parts.append(part)
             places.append(chosen)
-        return _joined(parts, np.argsort(np.concatenate(places)))
+        placed = np.concatenate(places)
+        joined = _joined([part for part in parts if not is_empty(part)] or parts[:1], np.argsort(placed))
+        return incomplete(joined, np.sort(placed).tolist(), skipped) if skipped else joined
 
 
 def resampled(dataset: Any, draw: EpochDraw) -> Resampled:

@@ -12,7 +12,8 @@ import torch
 
 from toolkit.data.array_augment import vectorised
 from toolkit.data.augment import AugmentStep, Preset, steps_of
-from toolkit.data.decode import decode, require_pictures
+from toolkit.data.bad_images import OnBadImage, Skipped, incomplete
+from toolkit.data.decode import ImageError, decode, require_pictures
 from toolkit.data.fused import augment_transform
 from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline
@@ -42,15 +43,25 @@ class FileDataset:
         paths: one file for each sample.
         targets: first axis the samples; or None.
         transform: brings every picture to one shape. Each split has its own: augmenting one cannot touch another.
+        on_bad_image: a file that cannot be read is an :class:`ImageError`, or is left out of its batch, which is an
+            :class:`~toolkit.data.bad_images.Incomplete` then. None is an error too, where no recipe could say so.
+            ``dataset[i]`` always raises.
     """
 
     thread_safe = True
     in_memory = False
 
-    def __init__(self, paths: Sequence[str | os.PathLike[str]], targets: Targets | None, transform: Transform) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        targets: Targets | None,
+        transform: Transform,
+        on_bad_image: OnBadImage | None = None,
+    ) -> None:
         self.paths = [os.fspath(path) for path in paths]
         self.targets = targets
         self.transform = transform
+        self.on_bad_image = on_bad_image
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -61,14 +72,30 @@ class FileDataset:
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         batch = IndexBatch.of(indices)
-        images: Pixels | None = None
+        images = np.empty((0, 1, 1, 3), np.uint8)
+        places: list[int] = []
+        skipped: list[Skipped] = []
         for place, index in enumerate(batch):
-            image = self.transform(decode(self.paths[index]), index)
-            if images is None:
+            try:
+                image = self.transform(decode(self.paths[index]), index)
+            except ImageError as error:
+                if self.on_bad_image != "skip":
+                    raise self._told(error) from error.__cause__
+                skipped.append(Skipped(error.path, error.reason))
+                continue
+            if not places:
                 images = np.empty((len(batch), *image.shape), np.uint8)
-            images[place] = image
-        assert images is not None
-        return Batch(torch.from_numpy(images), _gathered(self.targets, batch))
+            images[len(places)] = image
+            places.append(place)
+        if not skipped:
+            return Batch(torch.from_numpy(images), _gathered(self.targets, batch))
+        kept = IndexBatch(batch.indices[places])
+        found = Batch(torch.from_numpy(images[: len(places)]), _gathered(self.targets, kept))
+        return incomplete(found, places, skipped)
+
+    def _told(self, error: ImageError) -> ImageError:
+        """The error, with what a recipe may say of such files."""
+        return error if self.on_bad_image is None else could_be_skipped(error)
 
 
 class ArrayDataset:
@@ -124,19 +151,32 @@ class ArrayDataset:
 
 
 def build_dataset(
-    index: ImageFiles | ImageArrays, preprocess: Preprocess, augment: Preset | Sequence[AugmentStep] = "none"
+    index: ImageFiles | ImageArrays,
+    preprocess: Preprocess,
+    augment: Preset | Sequence[AugmentStep] = "none",
+    on_bad_image: OnBadImage = "error",
 ) -> FileDataset | ArrayDataset:
     """The dataset of one split: augmented (training) or not (evaluation).
 
     Raises:
-        ImageError: a file is no image at all.
+        ImageError: a file is no image at all, and such files are not to be left out.
     """
     if isinstance(index, ImageArrays):
         return ArrayDataset(index.images, index.targets, preprocess, augment)
-    require_pictures(index.files)
+    if on_bad_image == "error":
+        try:
+            require_pictures(index.files)
+        except ImageError as error:
+            raise could_be_skipped(error) from None
     steps = steps_of(augment, preprocess.height, preprocess.width, small=False)
     transform: Transform = augment_transform(steps, preprocess) if steps else preprocess
-    return FileDataset(index.files, index.targets, transform)
+    return FileDataset(index.files, index.targets, transform, on_bad_image)
+
+
+def could_be_skipped(error: ImageError) -> ImageError:
+    """The error, with the recipe's way out."""
+    hint = "Mend, replace or remove it, or leave such files out with data.on_bad_image: skip."
+    return ImageError(error.path, error.reason, code=error.code, hint=hint)
 
 
 def _gathered(targets: Targets | None, batch: IndexBatch) -> torch.Tensor | None:

@@ -79,17 +79,19 @@ class ImageError(VtkError):
         reason: continues the sentence "the file …", e.g. ``is empty``.
     """
 
-    def __init__(self, path: str | os.PathLike[str], reason: str, *, code: ExitCode = ExitCode.DATA) -> None:
-        super().__init__(f"the file {reason}", place=os.fspath(path), hint=_REMEDY, code=code)
+    def __init__(
+        self, path: str | os.PathLike[str], reason: str, *, code: ExitCode = ExitCode.DATA, hint: str = _REMEDY
+    ) -> None:
+        super().__init__(f"the file {reason}", place=os.fspath(path), hint=hint, code=code)
         self.path = os.fspath(path)
         self.reason = reason
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _image_error, (self.path, self.reason, self.code)
+        return _image_error, (self.path, self.reason, self.code, self.hint)
 
 
-def _image_error(path: str, reason: str, code: ExitCode) -> ImageError:
-    return ImageError(path, reason, code=code)
+def _image_error(path: str, reason: str, code: ExitCode, hint: str) -> ImageError:
+    return ImageError(path, reason, code=code, hint=hint)
 
 
 def require_pictures(paths: Iterable[str | os.PathLike[str]]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit.data.bad_images import OnBadImage
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.sections import ImageData, MeanStd
 from toolkit.data.sources import Found, ImageArrays
@@ -20,7 +21,7 @@ from toolkit.models.sections import BackboneModel
 if TYPE_CHECKING:
     from toolkit.models.sections import ModelChoice
 
-__all__ = ["MANIFEST", "batch_transform", "build_preprocess", "fingerprint", "keep_cut"]
+__all__ = ["MANIFEST", "batch_transform", "build_preprocess", "fingerprint", "keep_cut", "on_bad_image"]
 
 MANIFEST = "split.json"
 _HALF = [0.5]
@@ -116,6 +117,14 @@ def keep_cut(found: Found, directory: Path | None, seed: int, cut: Callable[[Fou
     return parts
 
 
+def on_bad_image(data: ImageData, trained_meta: Mapping[str, Any] | None) -> OnBadImage:
+    """What the datasets do with files that cannot be read.
+
+    Training obeys the recipe. An evaluation of a finished model judges what can be read, within the recipe's limit.
+    """
+    return data.on_bad_image if trained_meta is None else "skip"
+
+
 def fingerprint(found: Found) -> str:
     """Names the training data: SHA-256 over paths, file sizes and labels, or over the pixels of images in memory."""
     train = found.train
@@ -124,7 +133,15 @@ def fingerprint(found: Found) -> str:
         digest.update(np.ascontiguousarray(train.images).data)
     else:
         for path, file in zip(train.paths, train.files, strict=True):
-            digest.update(f"{path}\0{file.stat().st_size}\0".encode())
+            digest.update(f"{path}\0{_size(file)}\0".encode())
     if train.targets is not None:
         digest.update(np.ascontiguousarray(train.targets).data)
     return digest.hexdigest()
+
+
+def _size(file: Path) -> int:
+    """Bytes; -1 for a file that is gone, so that a recipe which leaves such files out can go on."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1

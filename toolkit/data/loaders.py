@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import Any, Literal
 
+from toolkit.data.bad_images import Incomplete, Skipped
 from toolkit.data.order import SampleOrder
 from toolkit.data.types import IndexBatch
-from toolkit.data.workers import Fetch, InCaller, InProcesses, InThreads, Workers
+from toolkit.data.workers import Batches, Fetch, InCaller, InProcesses, InThreads, Workers
 
 __all__ = ["Loader", "build_loader", "choose_workers"]
 
 Kind = Literal["auto", "thread", "process"]
+OnSkip = Callable[[Sequence[Skipped]], None]
 
 _MOST_WORKERS = 16
 _FEW_BATCHES = 4
@@ -25,7 +28,10 @@ class Loader:
     closing the loader (or leaving its ``with`` block) ends the workers.
     """
 
-    def __init__(self, order: SampleOrder, workers: Workers, *, count: int, kind: str) -> None:
+    def __init__(
+        self, order: SampleOrder, workers: Workers, *, count: int, kind: str, on_skip: OnSkip | None = None
+    ) -> None:
+        self.on_skip = on_skip
         self.order = order
         self.count = count
         self.kind = kind
@@ -40,11 +46,19 @@ class Loader:
 
         Workers run ahead over the end of a pass, so that a new one begins without a wait.
         """
-        return self._workers.run(self.order.passes(number, start))
+        return self._told(self._workers.run(self.order.passes(number, start)))
 
     def once(self, number: int = 0) -> Generator[Any, None, None]:
         """The batches of one pass."""
-        return self._workers.run(self.order.one_pass(number))
+        return self._told(self._workers.run(self.order.one_pass(number)))
+
+    def _told(self, batches: Batches) -> Batches:
+        """The batches; what was left out of one is told when its turn comes, however early it was fetched."""
+        with closing(batches):
+            for batch in batches:
+                if self.on_skip is not None and isinstance(batch, Incomplete):
+                    self.on_skip(batch.skipped)
+                yield batch
 
     def close(self) -> None:
         self._workers.close()
@@ -79,6 +93,7 @@ def build_loader(
     collate: Callable[[list[Any]], Any] | None = None,
     pin_memory: bool = False,
     start_method: str | None = None,
+    on_skip: OnSkip | None = None,
 ) -> Loader:
     """A loader over a map-style dataset.
 
@@ -96,6 +111,7 @@ def build_loader(
         collate: joins samples; torch's ``default_collate`` where None.
         pin_memory: batches come in page-locked memory, for faster copies to a GPU.
         start_method: how worker processes start; the platform's own way where None.
+        on_skip: is told which samples a batch lacks, in the thread that asked for the batch; it may raise.
     """
     order = SampleOrder(
         len(dataset), batch_size=batch_size, seed=seed, shuffle=shuffle, weights=weights, drop_last=drop_last
@@ -106,11 +122,12 @@ def build_loader(
         processes = InProcesses(
             fetch, workers=count, prefetch=prefetch, pin_memory=pin_memory, start_method=start_method
         )
-        return Loader(order, processes, count=count, kind=chosen)
+        return Loader(order, processes, count=count, kind=chosen, on_skip=on_skip)
     fetcher = _Pinned(fetch) if pin_memory else fetch
     if count:
-        return Loader(order, InThreads(fetcher, workers=count, ahead=count * prefetch), count=count, kind=chosen)
-    return Loader(order, InCaller(fetcher), count=0, kind=chosen)
+        threads = InThreads(fetcher, workers=count, ahead=count * prefetch)
+        return Loader(order, threads, count=count, kind=chosen, on_skip=on_skip)
+    return Loader(order, InCaller(fetcher), count=0, kind=chosen, on_skip=on_skip)
 
 
 def choose_workers(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from toolkit.data.augment import Augment
+from toolkit.data.bad_images import OnBadImage
 from toolkit.data.splits import SplitSection
 from toolkit.recipe.section import Section
 
@@ -83,4 +84,14 @@ class ImageData(Section):
     )
     mix: Mix | None = Field(None, description="Mix training images with one another.")
     erase: Erase | None = Field(None, description="Erase a part of training images at random.")
+    on_bad_image: OnBadImage = Field(
+        "error",
+        description="A file that cannot be read while training: `error` stops the run; `skip` leaves the image out, "
+        "puts no other in its place, and lists it in the run's `skipped.json` and in the report.",
+    )
+    bad_image_limit: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.01,
+        description="With `skip`: the share of a split's images that may be left out, rounded up to whole images; "
+        "beyond it the run stops.",
+    )
     limit: Width | None = Field(None, description="Use at most so many images of each split, for a quick try.")

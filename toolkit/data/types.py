@@ -137,6 +137,9 @@ class Data:
         sample_weights: relative frequency with which each training sample is drawn (with replacement), or None.
         fingerprint: names the training data's content; saved in the bundle.
         plan: what ``vtk check`` shows of the data, e.g. ``{"classes": {"cat": 80}}``.
+        bad_image_limit: share of a split's samples that may be left out because they cannot be read, rounded up to
+            whole samples; beyond it the run stops. A dataset leaves samples out by giving
+            :class:`~toolkit.data.bad_images.Incomplete` batches.
         restored: set by the core when weights come from a bundle or a checkpoint, so that ``vtk_model`` fetches none.
     """
 
@@ -149,4 +152,5 @@ class Data:
     sample_weights: Sequence[float] | None = None
     fingerprint: str | None = None
     plan: dict[str, Any] = field(default_factory=dict)
+    bad_image_limit: float = 0.01
     restored: bool = False

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from toolkit.data.types import IndexBatch
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["Fetch", "InCaller", "InProcesses", "InThreads", "Workers"]
+__all__ = ["Batches", "Fetch", "InCaller", "InProcesses", "InThreads", "Workers"]
 
 Order = Iterator[IndexBatch]
 Batches = Generator[Any, None, None]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from toolkit.data.bad_images import is_empty
 from toolkit.data.types import BatchKey
 from toolkit.run.step import MicroBatches
 
@@ -35,14 +36,29 @@ def to_device(value: Any, device: torch.device) -> Any:
 
 
 def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
-    """The batch on the device, transformed."""
+    """The batch on the device, transformed; as it is where all of its samples were left out."""
+    if is_empty(batch):
+        return batch
     if device.type != "cpu":
         batch = to_device(batch, device)
     return batch if data.transform is None else data.transform(batch, key)
 
 
+def is_nothing(batch: Any) -> bool:
+    """Whether a step has no samples, because none of its images can be read."""
+    return is_empty(batch) or (isinstance(batch, MicroBatches) and not batch)
+
+
+def with_samples(batches: Iterator[Any]) -> Iterator[Any]:
+    """The steps that have samples."""
+    return (batch for batch in batches if not is_nothing(batch))
+
+
 def training_batches(run: Run) -> Generator[Any, None, None]:
-    """What each optimizer step of the stage consumes, from the run's position on, without end."""
+    """What each optimizer step of the stage consumes, from the run's position on, without end.
+
+    Where no image of it can be read, a step gets a batch, or a group of batches, without samples.
+    """
     position, accumulate = run.position, run.recipe.train.accumulate
     counts_steps = run.stage.steps is not None
     first_pass = position.epoch - position.stage_epoch + (0 if counts_steps else position.stage_epoch)
@@ -57,7 +73,7 @@ def training_batches(run: Run) -> Generator[Any, None, None]:
         for group in groups:
             key = BatchKey(run.seed, position.epoch, position.step, True)
             if isinstance(group, MicroBatches):
-                parts = enumerate(group)
+                parts = [(part, b) for part, b in enumerate(group) if not is_empty(b)]
                 yield MicroBatches(ready(b, run.data, run.device, replace(key, part=part)) for part, b in parts)
             else:
                 yield ready(group, run.data, run.device, key)

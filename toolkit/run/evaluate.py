@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from toolkit.data.bad_images import is_empty
 from toolkit.data.types import BatchKey
 from toolkit.run.batches import ready
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length, joined_outputs
@@ -73,6 +74,8 @@ class Evaluator:
         with torch.inference_mode(), closing(loader.once()) as batches:
             for number, raw in enumerate(batches):
                 self.each(number)
+                if is_empty(raw):
+                    continue
                 batch = ready(raw, self.data, self.device, key)
                 with self.precision.autocast():
                     output = self.model(inputs_of(batch))

@@ -9,6 +9,7 @@ from toolkit.errors import VtkError
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
 from toolkit.run.report import Figure, Result, Table
+from toolkit.run.skipped import closing_line, skipped_table, write_skipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,8 @@ def finish(run: Run) -> Finished:
         save_raw(run, raw)
     report = make_report(run, result)
     run.phase = "done"
+    if line := closing_line(run):
+        run.say(line)
     return Finished(result, bundle, report)
 
 
@@ -72,7 +75,9 @@ def _evaluate(run: Run, split: str, metrics: Any) -> Result:
     answering: nn.Module | None = run.hook.vtk_inference(recipe=run.recipe, model=run.model.eval())
     judge.model = (run.model if answering is None else answering).eval()
     with loader:
-        return judge.run(loader, metrics, split, keep_outputs=True)
+        result = judge.run(loader, metrics, split, keep_outputs=True)
+    write_skipped(run)
+    return result
 
 
 def save_bundle(run: Run) -> Path:
@@ -100,7 +105,7 @@ def save_raw(run: Run, state: dict[str, Any]) -> Path:
 def report_items(run: Run, result: Result) -> list[Figure | Table]:
     """What the task and the extensions add to the report."""
     answers = run.hook.vtk_report(run=run, result=result)
-    return [item for answer in answers if answer for item in answer]
+    return [item for answer in answers if answer for item in answer] + skipped_table(run)
 
 
 def make_report(run: Run, result: Result) -> Path:

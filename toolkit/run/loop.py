@@ -6,14 +6,16 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from toolkit.data.balance import Resampled
 from toolkit.data.loaders import build_loader
 from toolkit.errors import VtkError
 from toolkit.hooks.types import OptimizerSetup
 from toolkit.models.freeze import set_train_mode
 from toolkit.run import keeping
-from toolkit.run.batches import training_batches
+from toolkit.run.batches import is_nothing, training_batches
 from toolkit.run.evaluate import Evaluator
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
+from toolkit.run.skipped import watch, write_skipped
 from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
 
@@ -93,14 +95,16 @@ def train_epoch(run: Run, batches: Any) -> None:
         if interrupt.code is not None:
             interrupt_training(run)
         batch = next(batches)
-        lr = run.optimizer.param_groups[0]["lr"]
-        loss = step(run=run, batch=batch)
+        lr, samples = run.optimizer.param_groups[0]["lr"], samples_in(batch)
+        # A step none of whose images can be read teaches nothing, but it has its place in epoch and schedule.
+        teaches = samples > 0 or not is_nothing(batch)
+        if teaches:
+            losses.add(position.step + 1, step(run=run, batch=batch), samples, lr, run.grad_norm)
         if per_step:
             run.scheduler.step()
         position.step += 1
         position.stage_step += 1
         position.epoch_step += 1
-        losses.add(position.step, loss, samples_in(batch), lr, run.grad_norm)
         if losses.due():
             log_steps(run)
         if counts_steps and run.stopping:
@@ -121,6 +125,7 @@ def log_steps(run: Run) -> None:
             raise NonFiniteLoss(int(record["step"]) - 1, record["loss"])
     if records:
         run.hook.vtk_log(run=run, records=records)
+    write_skipped(run)
     keeping.checkpoint_if_wanted(run)
 
 
@@ -210,6 +215,7 @@ def evaluator(run: Run) -> Evaluator:
 def training_loader(run: Run) -> Any:
     """Draws the training split in a new order each pass, as the recipe's ``train`` and ``loader`` say."""
     recipe, options = run.recipe, run.recipe.loader
+    samples = run.data.train.dataset if isinstance(run.data.train, Resampled) else run.data.train
     return build_loader(
         run.data.train,
         batch_size=recipe.train.batch_size,
@@ -222,12 +228,14 @@ def training_loader(run: Run) -> Any:
         kind=options.kind,
         prefetch=options.prefetch,
         pin_memory=run.device.type == "cuda",
+        on_skip=watch(run, "train", len(samples)),
     )
 
 
 def evaluation_loader(run: Run, dataset: Any) -> Any:
     """Gives a split once, in order."""
     recipe, options = run.recipe, run.recipe.loader
+    split = next((name for name in ("val", "test") if getattr(run.data, name) is dataset), "data")
     return build_loader(
         dataset,
         batch_size=recipe.train.eval_batch_size or recipe.train.batch_size,
@@ -238,4 +246,5 @@ def evaluation_loader(run: Run, dataset: Any) -> Any:
         kind=options.kind,
         prefetch=options.prefetch,
         pin_memory=run.device.type == "cuda",
+        on_skip=watch(run, split, len(dataset)),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.freeze import set_train_mode
-from toolkit.run.batches import training_batches
+from toolkit.run.batches import training_batches, with_samples
 from toolkit.run.loop import enter_stage
 from toolkit.run.meters import LossMeter
 from toolkit.run.step import NonFiniteLoss
@@ -79,13 +79,14 @@ def find_rate(
     shares = [group["lr"] / top for group in run.optimizer.param_groups]
     found = RangeTest()
     batches = training_batches(run)
+    teaching = with_samples(batches)
     try:
         for number, rate in enumerate(rising(first, last, steps)):
             each(number)
             run.interrupt.check()
             for group, share in zip(run.optimizer.param_groups, shares, strict=True):
                 group["lr"] = rate * share
-            if not _try(run, next(batches), rate, found):
+            if not _try(run, next(teaching), rate, found):
                 found.diverged = True
                 break
     finally:

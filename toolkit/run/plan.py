@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import VtkError
-from toolkit.run.batches import training_batches
+from toolkit.run.batches import training_batches, with_samples
 from toolkit.run.loop import enter_stage, samples_in, training_loader
 from toolkit.run.meters import LossMeter
 from toolkit.run.setup import build_data, build_model, new_run
@@ -174,7 +174,7 @@ def _try_step(run: Run) -> Trial:
     batches = training_batches(run)
     try:
         started = time.perf_counter()
-        batch = next(batches)
+        batch = next(with_samples(batches))
         fetched = time.perf_counter()
         loss = run.hook.vtk_step(run=run, batch=batch)
         run.losses.add(1, loss, samples_in(batch), 0.0, None)

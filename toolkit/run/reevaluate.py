@@ -16,6 +16,7 @@ from toolkit.run.directory import require_run
 from toolkit.run.finish import evaluate_final, report_items
 from toolkit.run.precision import plan_precision
 from toolkit.run.setup import build_data, new_run, place_model
+from toolkit.run.skipped import closing_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +65,8 @@ def reevaluate(
         raise VtkError(f"there is no {split} split", place=str(directory), hint=hint, code=ExitCode.USAGE)
     with display(run):
         result = evaluate_final(run, split)
+    if line := closing_line(run):
+        run.say(line)
     return Evaluation(run, result, report_items(run, result))
 
 

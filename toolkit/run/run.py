@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolkit.run.signals import Interrupt
+from toolkit.run.skipped import SkippedImages
 from toolkit.run.stages import Stage
 
 __all__ = ["Best", "Position", "Run", "Stage"]
@@ -77,6 +78,7 @@ class Run:
         resumed: the run goes on from a checkpoint.
         average: a model of averaged weights, if an extension keeps one: validation judges it instead of ``model``, and
             it is what is kept; the weights as trained are saved beside it.
+        skipped: the images that were left out so far because they cannot be read.
         phase: ``setup``, ``train``, ``val``, ``test`` or ``done``; displays read it.
     """
 
@@ -107,6 +109,7 @@ class Run:
     outputs: OutputBuffer | None = None
     grad_norm: torch.Tensor | None = None
     average: nn.Module | None = None
+    skipped: SkippedImages = field(default_factory=SkippedImages)
     eval_done: int = 0
     eval_total: int = 0
     phase: str = "setup"

@@ -24,6 +24,7 @@ def take_snapshot(run: Run) -> dict[str, Any]:
         "plugins": run.state,
         "precision": asdict(run.precision) if run.precision else None,
         "stop_reason": run.stop_reason,
+        "skipped": run.skipped.found,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "scheduler": run.scheduler.state_dict() if run.scheduler is not None else None,
@@ -41,6 +42,7 @@ def restore_early(run: Run, tree: dict[str, Any]) -> None:
     run.history = list(tree["history"])
     run.state.update(tree["plugins"])
     run.stop_reason = tree["stop_reason"]
+    run.skipped.restore(tree.get("skipped", {}))
     run.resumed = True
     run.restore_from = tree
 

@@ -1,0 +1,54 @@
+"""Images that cannot be read: what a dataset and its loader say of them where a recipe leaves them out.
+
+A sample is never replaced by another one. A batch of which something is left out has fewer samples, perhaps none; how
+many batches a pass has does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from toolkit.data.types import Batch
+
+__all__ = ["Incomplete", "OnBadImage", "Skipped", "incomplete", "is_empty"]
+
+OnBadImage = Literal["error", "skip"]
+
+
+class Skipped(NamedTuple):
+    """One image that was left out: its file, and why, as in "the file is truncated"."""
+
+    path: str
+    reason: str
+
+
+class Incomplete(Batch):
+    """A batch of which samples were left out.
+
+    Attributes:
+        places: which of the samples asked for it holds, ascending.
+        skipped: the others.
+    """
+
+    places: tuple[int, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    def pin_memory(self) -> Incomplete:
+        """The same in page-locked memory; torch's loader asks for it."""
+        from torch.utils.data._utils import pin_memory
+
+        pin: Any = pin_memory.pin_memory
+        return incomplete(pin(Batch(*self)), self.places, self.skipped)
+
+
+def incomplete(batch: Batch, places: Sequence[int], skipped: Sequence[Skipped]) -> Incomplete:
+    """The batch as one that lacks something."""
+    made = Incomplete(*batch)
+    made.places, made.skipped = tuple(places), tuple(skipped)
+    return made
+
+
+def is_empty(batch: Any) -> bool:
+    """Whether all of a batch's samples were left out."""
+    return isinstance(batch, Incomplete) and not batch.places
