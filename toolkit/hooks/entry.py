@@ -37,6 +37,7 @@ class Plugin:
         builtin: whether it comes with vision-toolkit itself.
         needs: the versions of vision-toolkit that the distribution asks for, e.g. ``>=0.1,<0.2``.
         reason: why the status is what it is.
+        given: the plugin's object itself, where tests give one that is not installed; ``value`` describes it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Plugin:
     needs: str = ""
     homepage: str = ""
     reason: str = ""
+    given: Any = None
 
     @property
     def full_name(self) -> str:

@@ -25,6 +25,8 @@ def load(plugin: Plugin) -> Any:
             hint=_remedy(plugin),
             code=ExitCode.UNAVAILABLE,
         )
+    if plugin.given is not None:
+        return plugin.given
     module, _, attribute = plugin.value.partition(":")
     return guarded(plugin, "cannot be loaded", lambda: _resolve(module.strip(), attribute.split("[")[0].strip()))
 

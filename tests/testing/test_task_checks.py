@@ -1,0 +1,413 @@
+"""Each check passes on a good task and fails, with what to do, on one that breaks just that promise."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from good_task import RECIPE, Good, write_samples
+from pydantic import ConfigDict, Field, model_validator
+
+from toolkit import Data, Option, Recipe, Section, VtkError, hookimpl
+from toolkit.testing import TASK_CHECKS, ConformanceError, NotApplicable, Subject, check_task
+from toolkit.testing.numbers import NoisyNumbers, NumbersData, NumbersRecipe
+
+Make = Callable[..., Subject]
+
+
+def failure(check: str, subject: Subject) -> ConformanceError:
+    with pytest.raises(ConformanceError) as caught:
+        TASK_CHECKS[check](subject)
+    assert caught.value.check == check
+    assert caught.value.remedy in str(caught.value)
+    return caught.value
+
+
+def recipe_with(**fields: Any) -> type[Recipe]:
+    """The numbers' recipe with more or other fields."""
+    return type(
+        "OtherRecipe",
+        (NumbersRecipe,),
+        {"__annotations__": {k: v[0] for k, v in fields.items()}} | {k: v[1] for k, v in fields.items()},
+    )
+
+
+class WithRecipe(Good):
+    def __init__(self, recipe: type[Recipe]) -> None:
+        self.recipe = recipe
+
+    @hookimpl
+    def vtk_config(self) -> type[Recipe]:
+        return self.recipe
+
+    def __deepcopy__(self, memo: Any) -> WithRecipe:
+        return WithRecipe(self.recipe)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return Subject(Good(), RECIPE, folder=tmp_path_factory.mktemp("good"), files=write_samples)
+
+
+@pytest.mark.parametrize("check", [name for name in TASK_CHECKS if name != "imports"])
+def test_a_good_task_passes(check: str, good: Subject) -> None:
+    TASK_CHECKS[check](good)
+
+
+class Misspelt(Good):
+    @hookimpl
+    def vtk_epoch_ends(self, run: Any) -> None: ...
+
+
+class Defaulted(Good):
+    @hookimpl
+    def vtk_loss(self, recipe: Any = None) -> Any: ...
+
+
+@pytest.mark.parametrize(
+    ("plugin", "says"),
+    [
+        (Misspelt(), "vtk_epoch_ends: there is no such hook; did you mean vtk_epoch_end?"),
+        (Defaulted(), "has a default"),
+    ],
+)
+def test_hooks_that_would_never_be_called(plugin: Any, says: str, subject: Make) -> None:
+    assert says in failure("hooks", subject(plugin)).found
+
+
+class Flags(Good):
+    def __init__(self, *flags: Option) -> None:
+        self.flags = flags
+
+    @hookimpl
+    def vtk_options(self) -> tuple[Option, ...]:
+        return self.flags
+
+
+def test_flags_that_cannot_work(subject: Make) -> None:
+    taken = failure("hooks", subject(Flags(Option("--out", key="data.count", help="."))))
+    assert "'--out', which cannot be given" in taken.found
+    nowhere = failure("hooks", subject(Flags(Option("--n", key="data.number", help="."))))
+    assert "--n for the recipe key 'data.number', which the schema does not have" in nowhere.found
+    TASK_CHECKS["hooks"](subject(Flags(Option("--n", key="data.count", help="."))))
+
+
+def test_a_key_without_description(subject: Make) -> None:
+    recipe = recipe_with(extra=(int, Field(default=1)))
+    assert "OtherRecipe.extra has no description" in failure("schema", subject(WithRecipe(recipe))).found
+
+
+class Lax(NumbersData):
+    model_config = ConfigDict(extra="ignore")
+
+
+def test_a_section_that_ignores_unknown_keys(subject: Make) -> None:
+    recipe = recipe_with(data=(Lax, Field(default_factory=Lax, description=".")))
+    assert "Lax takes keys that it does not know" in failure("schema", subject(WithRecipe(recipe))).found
+    assert "'data' is ignored in silence" in failure("errors", subject(WithRecipe(recipe))).found
+
+
+class Doubled(Section):
+    side: int = Field(8, description="Side.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _twice(cls, value: Any) -> Any:
+        return {**value, "side": 2 * value.get("side", 8)} if isinstance(value, dict) else value
+
+
+def test_a_recipe_that_reads_otherwise_once_it_was_written_down(subject: Make) -> None:
+    recipe = recipe_with(more=(Doubled, Field(default_factory=lambda: Doubled(side=4), description=".")))
+    assert "reads as another recipe" in failure("schema", subject(WithRecipe(recipe))).found
+
+
+class Unseen(Section):
+    side: int | str = Field(8, description="Side.", json_schema_extra={"minimum": 100})
+
+
+def test_a_json_schema_that_refuses_what_the_toolkit_takes(subject: Make) -> None:
+    recipe = recipe_with(more=(Unseen, Field(default_factory=Unseen, description=".")))
+    assert "the JSON Schema refuses the recipe at more.side" in failure("schema", subject(WithRecipe(recipe))).found
+
+
+class Shared(NoisyNumbers):
+    """Draws from a generator that all samples share."""
+
+    def __getitem__(self, index: Any) -> Any:
+        sample = super().__getitem__(index)
+        return sample._replace(inputs=sample.inputs + random.random())
+
+
+class Ticking(NoisyNumbers):
+    """Counts what was asked of it, so the second run of a process draws otherwise than the first."""
+
+    asked = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        Ticking.asked += 1
+        sample = super().__getitem__(index)
+        return sample._replace(inputs=sample.inputs + Ticking.asked % 7)
+
+
+class WithData(Good):
+    def __init__(self, train: type[NoisyNumbers]) -> None:
+        self.train = train
+
+    @hookimpl
+    def vtk_data(self, recipe: Any) -> Data:
+        held_out = NoisyNumbers(20, 0.0)
+        return Data(train=self.train(recipe.data.count, 0.1), val=held_out, meta={"features": 4})
+
+
+def test_two_runs_that_draw_differently(subject: Make) -> None:
+    found = failure("determinism", subject(WithData(Ticking)))
+    assert re.search(r"two runs with the same seed end in different places: 0\.weight: \d+ of 32 numbers", found.found)
+    assert "index.rng()" in found.remedy
+
+
+def test_workers_that_share_a_generator(subject: Make) -> None:
+    found = failure("determinism", subject(WithData(Shared)))
+    assert "runs with 0 and with 2 workers end in different places" in found.found
+    assert "thread_safe" in found.remedy
+
+
+class Remembering(Good):
+    """Weakens its loss with every epoch, and remembers the epoch on itself."""
+
+    def __init__(self) -> None:
+        self.epochs = 0
+
+    @hookimpl
+    def vtk_loss(self) -> Any:
+        from torch.nn.functional import mse_loss
+
+        return lambda output, batch: mse_loss(output, batch.targets) / (1 + self.epochs)
+
+    @hookimpl
+    def vtk_epoch_end(self) -> None:
+        self.epochs += 1
+
+
+def test_what_is_kept_on_the_plugin_is_lost_when_a_run_is_resumed(subject: Make) -> None:
+    found = failure("resume", subject(Remembering(), "train.epochs=4"))
+    assert "ends elsewhere than one that was left alone: weights.0.weight" in found.found
+    assert "run.state[name]" in found.remedy
+
+
+class Counting(Good):
+    """Loses a count in run.state and keeps a stopwatch there."""
+
+    @hookimpl
+    def vtk_stage_start(self, run: Any) -> None:
+        run.state["good"] = {"epochs": 0, "clock": random.SystemRandom().random()}
+
+    @hookimpl
+    def vtk_epoch_end(self, run: Any) -> None:
+        run.state["good"]["epochs"] += 1
+
+
+class Stopwatch(Good):
+    @hookimpl
+    def vtk_stage_start(self, run: Any) -> None:
+        run.plugin_state("good")["clock"] = random.SystemRandom().random()
+
+
+def test_state_that_is_begun_anew_on_resuming(subject: Make) -> None:
+    assert "run.state.good.epochs" in failure("resume", subject(Counting())).found
+
+
+def test_state_that_differs_between_undisturbed_runs_may_differ(subject: Make) -> None:
+    TASK_CHECKS["resume"](subject(Stopwatch()))
+
+
+def test_a_run_too_short_to_be_interrupted(subject: Make) -> None:
+    assert "takes 1 optimizer steps" in failure("resume", subject(Good(), "train.epochs=1", "data.count=8")).found
+
+
+class Wide(Good):
+    """Takes the width of its model from the data sets, which a bundle does not have."""
+
+    @hookimpl
+    def vtk_model(self, data: Data) -> Any:
+        from torch import nn
+
+        return nn.Linear(data.train.x.shape[1], 1)
+
+
+class Forgetful(Good):
+    """Lets chance of another process decide what the model answers."""
+
+    @hookimpl
+    def vtk_inference(self, model: Any) -> Any:
+        from torch import nn
+
+        class Noisy(nn.Module):
+            def forward(self, x: Any) -> Any:
+                return model(x) + random.SystemRandom().random()
+
+        return Noisy()
+
+
+def test_a_model_that_cannot_be_built_from_a_bundle(subject: Make) -> None:
+    found = failure("bundle", subject(Wide()))
+    assert "the bundle does not open: AttributeError" in found.found
+    assert "from recipe and data.meta alone" in found.remedy
+
+
+def test_a_bundle_that_answers_otherwise(subject: Make) -> None:
+    assert "`vtk eval` finds" in failure("bundle", subject(Forgetful())).found
+
+
+class Scaled(Good):
+    def answer(self, bundle: Any, numbers: Any) -> float:
+        return super().answer(bundle, numbers * 2)
+
+
+class Trusting(Good):
+    @hookimpl
+    def vtk_predict(self, bundle: Any, inputs: Any) -> list[dict[str, Any]]:
+        import torch
+
+        numbers = [[float(word) for word in path.read_text().split()] for path in inputs]
+        return [
+            {"file": str(path), "value": v.item()}
+            for path, v in zip(inputs, bundle.network(torch.tensor(numbers)), strict=True)
+        ]
+
+
+class Tensors(Good):
+    def answer(self, bundle: Any, numbers: Any) -> Any:
+        return bundle.network(numbers)
+
+
+def test_predictions_of_other_inputs_than_those_of_evaluation(subject: Make) -> None:
+    assert re.search(
+        r"for 0.txt the network says other than in evaluation, by", failure("predict", subject(Scaled())).found
+    )
+
+
+def test_a_bad_file_that_raises_a_bare_exception(subject: Make) -> None:
+    found = failure("predict", subject(Trusting()))
+    assert "a bad file raises ValueError" in found.found
+    assert "raise VtkError" in found.remedy
+
+
+def test_records_that_are_no_json(subject: Make) -> None:
+    assert "the record of 0.txt is no JSON" in failure("predict", subject(Tensors())).found
+
+
+def test_predicting_needs_files_to_compare_with(tmp_path: Path) -> None:
+    assert "pass files=" in failure("predict", Subject(Good(), RECIPE, folder=tmp_path)).remedy
+
+
+def test_a_task_that_predicts_nothing(tmp_path: Path) -> None:
+    from toolkit.testing.numbers import Numbers
+
+    with pytest.raises(NotApplicable, match="no vtk_predict"):
+        TASK_CHECKS["predict"](Subject(Numbers(), {**RECIPE, "task": "numbers"}, folder=tmp_path))
+
+
+class FileRecipe(NumbersRecipe):
+    file: Path = Field(Path("numbers.csv"), description="The numbers.")
+
+
+class Reading(Good):
+    @hookimpl
+    def vtk_config(self) -> type[Recipe]:
+        return FileRecipe
+
+    @hookimpl
+    def vtk_data(self, recipe: Any) -> Data:
+        recipe.file.read_text()
+        return super().vtk_data(recipe)
+
+
+class Careful(Reading):
+    @hookimpl
+    def vtk_data(self, recipe: Any) -> Data:
+        if not recipe.file.exists():
+            raise VtkError("there are no numbers", place=str(recipe.file))
+        return super().vtk_data(recipe)
+
+
+class Blind(Reading):
+    @hookimpl
+    def vtk_data(self, recipe: Any) -> Data:
+        return Good.vtk_data(self, recipe)
+
+
+def test_files_that_are_not_there(subject: Make, tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.csv"
+    numbers.touch()
+    setting = f"file={numbers}"
+    assert "users see a traceback of FileNotFoundError" in failure("errors", subject(Reading(), setting)).found
+    assert "there is no error" in failure("errors", subject(Blind(), setting)).found
+    TASK_CHECKS["errors"](subject(Careful(), setting))
+    assert "there is no error" in failure("errors", subject(Blind(), missing=["file=nowhere"])).found
+
+
+class Writing(Good):
+    @hookimpl
+    def vtk_data(self, recipe: Any, run: Any) -> Data:
+        Path("cache.json").write_text("{}")
+        return super().vtk_data(recipe)
+
+
+class Needy(Good):
+    @hookimpl
+    def vtk_data(self, recipe: Any, run: Any) -> Data:
+        if run.directory is None:
+            raise VtkError("nowhere to write to")
+        return super().vtk_data(recipe)
+
+
+def test_a_check_of_a_recipe_that_writes_or_wants_to(subject: Make) -> None:
+    assert "wrote cache.json" in failure("plan", subject(Writing())).found
+    assert "`vtk check` fails where `vtk run` works: nowhere to write to" in failure("plan", subject(Needy())).found
+
+
+def test_imports_of_heavy_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "heavy_numbers.py").write_text("import torch\nfrom toolkit.testing.numbers import plugin\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = {**RECIPE, "task": "heavy"}
+    heavy = Subject("heavy_numbers:plugin", recipe, folder=tmp_path, name="heavy")
+    found = failure("imports", heavy)
+    assert "reading a recipe's schema imports torch" in found.found
+    assert "at the top of heavy_numbers" in found.remedy
+    TASK_CHECKS["imports"](Subject("toolkit.testing.numbers:plugin", RECIPE, folder=tmp_path))
+
+
+def test_imports_of_a_module_that_is_not_there(tmp_path: Path) -> None:
+    broken = Subject("no_such_module:plugin", RECIPE, folder=tmp_path)
+    assert "No module named 'no_such_module'" in failure("imports", broken).found
+
+
+def test_the_whole_suite_tells_every_failure_and_what_it_left_out() -> None:
+    report = check_task(Good(), RECIPE, files=write_samples, without=["determinism", "resume", "errors", "plan"])
+    assert report.passed == ["hooks", "schema", "bundle", "predict"]
+    assert report.left_out["determinism"] == "by request"
+    assert "no module holds" in report.left_out["imports"]
+    with pytest.raises(ConformanceError) as caught:
+        check_task(Scaled(), RECIPE, without=["determinism", "resume", "plan"], missing=["data.count=3"])
+    assert "2 checks failed" in str(caught.value)
+    assert caught.value.check == "errors, predict"
+    with pytest.raises(ConformanceError, match="hooks: ") as first:
+        check_task(Misspelt(), RECIPE)
+    assert first.value.check == "hooks"
+
+
+def test_a_check_that_does_not_exist_cannot_be_left_out() -> None:
+    with pytest.raises(ValueError, match="no check is called determinsm"):
+        check_task(Good(), RECIPE, without=["determinsm"])
+
+
+def test_the_recipe_may_be_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "good.yaml"
+    file.write_text(json.dumps(RECIPE))
+    report = check_task(Good(), file, without=[name for name in TASK_CHECKS if name not in ("hooks", "schema")])
+    assert report.passed == ["hooks", "schema"]

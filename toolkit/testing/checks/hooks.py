@@ -1,0 +1,41 @@
+"""The plugin's hooks are what its author means them to be."""
+
+from __future__ import annotations
+
+from toolkit.errors import VtkError
+from toolkit.testing.findings import ConformanceError
+from toolkit.testing.subject import Subject
+
+# The core's own flags; a task's flag of the same name would never be seen.
+_TAKEN = ("--out", "--set", "--demo", "--resume", "--device", "--quiet", "--json", "--data", "--split", "--help")
+
+
+def check_hooks(subject: Subject) -> None:
+    """Hooks are spelt and marked rightly, the required ones are there, and flags stand for keys that exist."""
+    try:
+        loaded = subject.loaded
+    except VtkError as error:
+        raise ConformanceError("hooks", error.message, f"mend that; {error.hint}") from error
+    options = getattr(loaded.plugin, "vtk_options", None)
+    for option in (options() if options else None) or ():
+        if not option.flag.startswith("--") or option.flag in _TAKEN:
+            raise ConformanceError(
+                "hooks",
+                f"vtk_options offers the flag {option.flag!r}, which cannot be given",
+                "name a flag that starts with -- and is none of the toolkit's own",
+            )
+        _require_key(subject, option.flag, option.key)
+
+
+def _require_key(subject: Subject, flag: str, key: str) -> None:
+    from toolkit.recipe.nodes import Mark, from_python
+    from toolkit.recipe.shape import shape_at
+
+    root = from_python(subject.resolve().to_dict(), Mark("the recipe"))
+    path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    if shape_at(subject.loaded.schema, root, path) is None:
+        raise ConformanceError(
+            "hooks",
+            f"vtk_options offers {flag} for the recipe key {key!r}, which the schema does not have",
+            "give Option the dotted key of a field of the class that vtk_config returns",
+        )
