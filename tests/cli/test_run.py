@@ -112,3 +112,31 @@ def test_a_loss_that_is_not_finite_has_its_own_exit_code(vtk: Callable, here: Pa
 def test_the_device_is_a_recipe_key(vtk: Callable, column: str) -> None:
     values = json.loads(vtk("check", "toy.yaml", "--device", "cpu", "--json").out)["values"]["train.device"]
     assert values[column] == {"value": "cpu", "origin": "--set train.device=cpu"}[column]
+
+
+def test_trace_hooks_says_who_answered_what_and_keeps_it(vtk: Callable, here: Path) -> None:
+    said = vtk("run", "toy.yaml", "--out", "run", "--quiet", "--trace-hooks")
+    assert said.out == "run\n"
+    table = [line.split() for line in said.err.splitlines()]
+    assert table[0][:3] == ["hook", "asked", "calls"]
+    assert ["vtk_data", "task:vtk-toy:toy", "1", "1"] in [row[:4] for row in table]
+    lines = json.loads((here / "run" / "hooks.json").read_text())["hooks"]
+    steps = [(line["plugin"], line["calls"], line["answers"]) for line in lines if line["hook"] == "vtk_step"]
+    history = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [("core", max(line.get("step", 0) for line in history), steps[0][2])]
+    assert steps[0][1] == steps[0][2] > 0
+    hooks = list(dict.fromkeys(line["hook"] for line in lines))
+    assert hooks.index("vtk_data") < hooks.index("vtk_model") < hooks.index("vtk_fit") < hooks.index("vtk_report")
+
+
+def test_trace_hooks_is_kept_of_a_run_that_fails(vtk: Callable, here: Path) -> None:
+    said = vtk("run", "toy.yaml", "--out", "run", "--quiet", "--trace-hooks", "--set", "optimizer.lr=1e30")
+    assert said.code == ExitCode.NON_FINITE
+    assert "vtk_step" in said.err
+    assert "vtk_fit" in (here / "run" / "hooks.json").read_text()
+
+
+def test_without_it_nothing_is_traced(vtk: Callable, here: Path) -> None:
+    said = vtk("run", "toy.yaml", "--out", "run", "--quiet")
+    assert said.err == ""
+    assert not (here / "run" / "hooks.json").exists()

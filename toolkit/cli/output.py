@@ -50,7 +50,12 @@ def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
 
 def _print_plain(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    lines = [list(columns), *cells]
+    for line in table_lines(columns, cells):
+        click.echo(line)
+
+
+def table_lines(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> list[str]:
+    """A table as aligned plain text, line by line."""
+    lines = [list(columns), *([cell_text(cell) for cell in row] for row in cells)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -35,6 +35,11 @@ vtk run runs/digits-20260101-120000 --resume
 @click.option("--resume", is_flag=True, help="Go on exactly where an interrupted run stopped.")
 @device_option
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors and, at the end, the run's directory.")
+@click.option(
+    "--trace-hooks",
+    is_flag=True,
+    help="At the end show which plugin answered each hook, in what order and how long it took; hooks.json keeps it.",
+)
 @json_option
 @click.pass_context
 def command(
@@ -46,6 +51,7 @@ def command(
     resume: bool,
     device: str | None,
     quiet: bool,
+    trace_hooks: bool,
     as_json: bool,
 ) -> None:
     """Train as RECIPE says, then evaluate the result and save it.
@@ -61,7 +67,7 @@ def command(
         from toolkit.run.same_recipe import require_same_recipe
 
         require_same_recipe(resolved, out)
-    outcome = _execute(resolved, out, resume, quiet)
+    outcome = _execute(resolved, out, resume, quiet, trace_hooks)
     if as_json:
         from toolkit.cli.output import print_json
 
@@ -83,12 +89,23 @@ def resume_directory(target: Target, out: Path | None) -> Path:
     return directory
 
 
-def _execute(resolved: ResolvedRecipe, out: Path | None, resume: bool, quiet: bool) -> Outcome:
+def _execute(resolved: ResolvedRecipe, out: Path | None, resume: bool, quiet: bool, trace_hooks: bool) -> Outcome:
     from rich.console import Console
 
     from toolkit.run.runner import execute
 
-    return execute(resolved, console=Console(file=sys.stderr, quiet=quiet), out=out, resume=resume)
+    console = Console(file=sys.stderr, quiet=quiet)
+    if not trace_hooks:
+        return execute(resolved, console=console, out=out, resume=resume)
+    from toolkit.cli.output import table_lines
+    from toolkit.hooks.trace import COLUMNS, HookTrace
+
+    trace = HookTrace()
+    try:
+        return execute(resolved, console=console, out=out, resume=resume, trace=trace)
+    finally:
+        for line in table_lines(COLUMNS, trace.rows()):
+            click.echo(line, err=True)
 
 
 def present(outcome: Outcome) -> None:

@@ -25,8 +25,11 @@ from toolkit.run.signals import Interrupted, catch_signals
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from toolkit.hooks.trace import HookTrace
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.run import Run
+
+TRACE = "hooks.json"
 
 
 @dataclass
@@ -45,13 +48,21 @@ class Outcome:
     demo: bool = False
 
 
-def execute(resolved: ResolvedRecipe, *, console: Console, out: Path | None = None, resume: bool = False) -> Outcome:
+def execute(
+    resolved: ResolvedRecipe,
+    *,
+    console: Console,
+    out: Path | None = None,
+    resume: bool = False,
+    trace: HookTrace | None = None,
+) -> Outcome:
     """Run a recipe in a directory of its own.
 
     Args:
         console: receives everything that is said, on stderr.
         out: the run's directory; by default a new one under ``runs/``.
         resume: go on with the run in ``out``, exactly where it stopped.
+        trace: is told every call of a hook, and is written into the run's directory, however the run ends.
 
     Raises:
         VtkError: whatever a user can mend; also when a signal ended the run (130, 143).
@@ -61,9 +72,11 @@ def execute(resolved: ResolvedRecipe, *, console: Console, out: Path | None = No
     with catch_signals() as interrupt, open_directory(resolved.recipe.name, out, resume) as directory:
         try:
             snapshot = load_snapshot(directory, console) if resume else None
-            run = prepare(resolved, console=console, directory=directory, snapshot=snapshot, interrupt=interrupt)
+            run = prepare(
+                resolved, console=console, directory=directory, snapshot=snapshot, interrupt=interrupt, trace=trace
+            )
             begin(run, directory)
-            with recorded(run, directory):
+            with recorded(run, directory), traced(trace, directory):
                 run.hook.vtk_fit(run=run)
                 finished = finish(run)
         except Interrupted as stop:
@@ -126,6 +139,16 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
     except BaseException as error:
         write_status(directory, "failed", reason=repr(error), step=run.step)
         raise
+
+
+@contextmanager
+def traced(trace: HookTrace | None, directory: Path) -> Iterator[None]:
+    """Write down what hooks were called, whatever happens to the run."""
+    try:
+        yield
+    finally:
+        if trace is not None:
+            write_atomic(directory / TRACE, json.dumps(trace.document(), indent=1) + "\n")
 
 
 def _failed(directory: Path, run: Run, error: VtkError) -> VtkError:

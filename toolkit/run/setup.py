@@ -19,6 +19,7 @@ from toolkit.run.stages import plan_stages
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from toolkit.hooks.trace import HookTrace
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.signals import Interrupt
 
@@ -30,14 +31,18 @@ def prepare(
     directory: Path | None = None,
     snapshot: dict[str, Any] | None = None,
     interrupt: Interrupt | None = None,
+    trace: HookTrace | None = None,
 ) -> Run:
     """Register the plugins, then build data, model, loss: everything short of training.
 
     Args:
         directory: the run's directory; None to write nothing (``vtk check``).
         snapshot: the checkpoint to go on from.
+        trace: is told every call of a hook.
     """
     run = new_run(resolved, console=console, directory=directory)
+    if trace is not None:
+        trace.attach(run.local["manager"])
     if interrupt is not None:
         run.interrupt = interrupt
     if snapshot is not None:
