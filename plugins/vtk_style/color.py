@@ -42,30 +42,39 @@ def with_luma(colours: Tensor, y: Tensor) -> Tensor:
 def match_covariance(style: Tensor, content: Tensor) -> Tensor:
     """A style whose colours have the content's mean and covariance.
 
-    x' = A·(x − μ_s) + μ_c with A = L_c·L_s⁻¹, where L is the Cholesky factor of a covariance Σ = L·Lᵀ. Computed in
-    float64 on the CPU; the result (1, 3, H, W) is not clamped.
+    x' = A·(x − μ_s) + μ_c with A = L_c·L_s⁻¹, where L is the Cholesky factor of a covariance Σ = L·Lᵀ, all
+    computed in float64 on the CPU. The result (1, 3, H, W) is not clamped.
     """
-    source, wanted = _pixels(style), _pixels(content)
+    (mean, source), (wanted_mean, wanted) = _moments(style), _moments(content)
     factor = _cholesky(wanted) @ torch.linalg.inv(_cholesky(source))
-    matched: Tensor = factor @ (source - source.mean(1, keepdim=True)) + wanted.mean(1, keepdim=True)
-    return matched.reshape(style.shape).to(style.device, style.dtype)
+    shift = wanted_mean - factor @ mean
+    rows = style.reshape(3, -1)
+    matched = torch.addmm(shift.to(rows).unsqueeze(1), factor.to(rows), rows)
+    return matched.reshape(style.shape)
 
 
 def coloured_noise(like: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
     """Gaussian noise (1, 3, *size) with the mean and covariance of an image's colours."""
-    pixels = _pixels(like)
-    white = torch.randn(3, size[0] * size[1], generator=generator, dtype=torch.float64)
-    noise: Tensor = _cholesky(pixels) @ white + pixels.mean(1, keepdim=True)
+    mean, covariance = _moments(like)
+    white = torch.randn(3, size[0] * size[1], generator=generator)
+    noise = torch.addmm(mean.float().unsqueeze(1), _cholesky(covariance).float(), white)
     return noise.reshape(1, 3, *size).to(like.device, like.dtype)
 
 
-def _pixels(image: Tensor) -> Tensor:
-    return image.detach().double().cpu().reshape(3, -1)
+def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (3,) and covariance (3, 3) of an image's colours, in float64 on the CPU, a band of it at a time."""
+    rows = image.detach().cpu().reshape(3, -1)
+    count = rows.shape[1]
+    mean = rows.mean(1, dtype=torch.float64)
+    total = torch.zeros(3, 3, dtype=torch.float64)
+    for part in torch.split(rows, 1 << 18, dim=1):
+        centred = part.double() - mean.unsqueeze(1)
+        total += centred @ centred.t()
+    return mean, total / max(count - 1, 1)
 
 
-def _cholesky(pixels: Tensor) -> Tensor:
-    """Of the covariance, made safe for pictures of fewer than three independent colours."""
-    covariance = torch.cov(pixels) if pixels.shape[1] > 1 else torch.zeros(3, 3, dtype=pixels.dtype)
-    ridge = 1e-6 * torch.eye(3, dtype=pixels.dtype)
+def _cholesky(covariance: Tensor) -> Tensor:
+    """The lower factor, made safe for pictures of fewer than three independent colours."""
+    ridge = 1e-6 * torch.eye(3, dtype=covariance.dtype)
     factor: Tensor = torch.linalg.cholesky(covariance + ridge)
     return factor

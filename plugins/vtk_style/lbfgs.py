@@ -8,6 +8,7 @@ Differences to ``torch.optim.LBFGS`` that matter here:
 - The first step has a given length per pixel, whatever the scale of the objective.
 - A step that makes the loss worse by much is taken back and halved instead of kept.
 - The history may be kept in bfloat16: half the memory, and rounding the pairs only changes the metric.
+- All its memory is taken at the first step, so that a run which could begin does not run out of it later.
 
 Source: Nocedal and Wright, "Numerical Optimization" (2006), algorithm 7.4.
 """
@@ -20,6 +21,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from vtk_style.buffers import apart_like
+
+_PART = 1 << 20
+"""Elements that are worked on at a time where types differ, so that no vector is copied whole."""
 
 
 class LBFGS(torch.optim.Optimizer):
@@ -59,6 +65,7 @@ class LBFGS(torch.optim.Optimizer):
         if len(self.param_groups) != 1 or len(self.param_groups[0]["params"]) != 1:
             raise ValueError("this optimizer takes a single tensor")
         self.history_dtype = history_dtype
+        self._spare: list[Tensor] = []
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -78,16 +85,22 @@ class LBFGS(torch.optim.Optimizer):
         return loss
 
     def reset(self) -> None:
-        """Forget everything, as after the parameter was changed from outside."""
+        """Forget everything, and let its memory go."""
         self.state.clear()
+        self._spare.clear()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores a state; the history goes back to its own type, which torch casts to the parameter's."""
-        super().load_state_dict(state_dict)
-        for state in self.state.values():
+        """Restores a state. The history keeps out of torch's hands, which would cast it to the parameter's type."""
+        states = state_dict["state"]
+        plain = {key: {k: v for k, v in state.items() if k not in ("s", "y")} for key, state in states.items()}
+        super().load_state_dict({**state_dict, "state": plain})
+        (parameter,) = self.param_groups[0]["params"]
+        for state in states.values():
             for name in ("s", "y"):
-                dtype = self.history_dtype
-                state[name] = [pair if dtype is None else pair.to(dtype) for pair in state.get(name, [])]
+                pairs = state.get(name, [])
+                self.state[parameter][name] = [
+                    pair.to(parameter.device, self.history_dtype or parameter.dtype) for pair in pairs
+                ]
 
     def _take_back(self, parameter: Tensor, state: dict[str, Any], loss: float) -> bool:
         """Halve the last step if it made the loss much worse; whether it was."""
@@ -102,14 +115,17 @@ class LBFGS(torch.optim.Optimizer):
     def _advance(self, parameter: Tensor, state: dict[str, Any], loss: float) -> None:
         gradient = parameter.grad
         assert gradient is not None
-        if "loss" in state:
+        is_first = "loss" not in state
+        if is_first:
+            state.update(s=[], y=[], rho=[], gamma=1.0, d=apart_like(gradient), g=apart_like(gradient).copy_(gradient))
+        self._reserve(state, gradient)
+        if not is_first:
             self._remember(state, gradient)
-        else:
-            state.update(s=[], y=[], rho=[], gamma=1.0, d=torch.empty_like(gradient), g=gradient.clone())
         direction = self._direction(state, gradient)
         slope = _dot(direction, gradient)
         if state["s"] and not slope < 0:
             # Rounding made the metric indefinite; start anew from steepest descent.
+            self._spare += [*state["s"], *state["y"]]
             state.update(s=[], y=[], rho=[])
             direction, slope = direction.copy_(gradient).neg_(), -_dot(gradient, gradient)
         state.update(loss=loss, halvings=0, t=self._length(state, direction))
@@ -121,13 +137,19 @@ class LBFGS(torch.optim.Optimizer):
         s, y = state["d"].mul_(state["t"]), state["g"].neg_().add_(gradient)
         product, ss, yy = _dot(s, y), _dot(s, s), _dot(y, y)
         if product > group["curvature"] * math.sqrt(ss * yy) > 0:
+            if len(state["rho"]) == group["history"]:
+                self._spare += [state["s"].pop(0), state["y"].pop(0)]
+                del state["rho"][0]
             for name, vector in (("s", s), ("y", y)):
-                state[name].append(vector.to(self.history_dtype or vector.dtype, copy=True))
+                state[name].append(self._spare.pop().copy_(vector))
             state["rho"].append(1 / product)
             state["gamma"] = product / yy
-            for name in ("s", "y", "rho"):
-                del state[name][: -group["history"]]
         state["g"].copy_(gradient)
+
+    def _reserve(self, state: dict[str, Any], gradient: Tensor) -> None:
+        """Take the memory of the whole history; zeros are written, since untouched pages are not taken yet."""
+        missing = 2 * (self.param_groups[0]["history"] - len(state["s"])) - len(self._spare)
+        self._spare += [apart_like(gradient, self.history_dtype).zero_() for _ in range(missing)]
 
     def _direction(self, state: dict[str, Any], gradient: Tensor) -> Tensor:
         """−H·g by the two-loop recursion, in the buffer ``d``."""
@@ -136,11 +158,11 @@ class LBFGS(torch.optim.Optimizer):
         weights = []
         for s, y, rho in reversed(pairs):
             weights.append(rho * _dot(s, direction))
-            direction.add_(y, alpha=-weights[-1])
+            _add(direction, y, -weights[-1])
         if pairs:
             direction.mul_(state["gamma"])
         for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
-            direction.add_(s, alpha=weight - rho * _dot(y, direction))
+            _add(direction, s, weight - rho * _dot(y, direction))
         return direction
 
     def _length(self, state: dict[str, Any], direction: Tensor) -> float:
@@ -155,4 +177,13 @@ class LBFGS(torch.optim.Optimizer):
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    return float(torch.dot(a.reshape(-1).to(b.dtype), b.reshape(-1)))
+    """The inner product, in the wider of the two types part by part, with the parts added in double precision."""
+    parts = zip(torch.split(a.reshape(-1), _PART), torch.split(b.reshape(-1), _PART), strict=True)
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return float(torch.stack([torch.dot(x.to(dtype), y.to(dtype)) for x, y in parts]).cpu().double().sum())
+
+
+def _add(vector: Tensor, other: Tensor, factor: float) -> None:
+    """vector += factor · other."""
+    for x, y in zip(torch.split(vector.view(-1), _PART), torch.split(other.reshape(-1), _PART), strict=True):
+        x.add_(y.to(x.dtype), alpha=factor)

@@ -1,12 +1,14 @@
-"""What a stage needs, what is free, and the tiling that fits."""
+"""What a stage needs, and the tiling that fits into what is free.
+
+The figures are counted from what the code keeps alive; the test measures whole runs against them.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-
-import torch
+from itertools import pairwise
 
 from toolkit import ExitCode, VtkError
 from vtk_style.taps import CHANNELS, Field, Tap, pooled_after, stride_at
@@ -15,28 +17,42 @@ from vtk_style.trunk import Pooling
 
 MIB = 1 << 20
 SHARE = 0.8
-"""Part of the free memory that a plan may use; the rest is for what else runs, and for fragmentation."""
+"""Part of the free memory that a plan may use; the rest is for whatever else runs."""
+
+MARGIN = 1.15
+"""What is taken beyond the count: allocators round up, and convolutions use scratch memory."""
+
+FIXED = 350 * MIB
+"""What a run takes whatever its size: modules that are loaded on the way, threads, convolutions' code, previews."""
 
 _SIDES = (2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32)
 _VECTOR = 3 * 4
 """Bytes a pixel of one float32 image."""
 
-_CGROUP_FILES = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
-
 
 @dataclass(frozen=True)
 class Demand:
-    """Bytes for each pixel of the image (``image``), and for each pixel of the largest tile (``tile``)."""
+    """What a stage takes on top of what the process has, in bytes.
 
-    image: float
+    Args:
+        step: for each pixel of the image, while steps are taken.
+        begin: for each pixel of the image, while the targets are made.
+        tile: for each pixel of the largest tile.
+        fixed: whatever the sizes.
+        pictures: what content and styles take while the targets are made.
+    """
+
+    step: float
+    begin: float
     tile: float
+    fixed: int = 0
+    pictures: int = 0
 
     def bytes(self, tiling: Tiling) -> int:
         """All that a plan takes at its peak."""
-        return round(self.image * tiling.height * tiling.width + self.tile * tiling.largest_crop)
+        pixels, crop = tiling.height * tiling.width, max(tiling.largest_crop, _smallest_crop(tiling.field))
+        image = max(self.step * pixels, self.begin * pixels + self.pictures)
+        return self.fixed + round(MARGIN * (image + self.tile * crop))
 
 
 def demand(
@@ -45,9 +61,10 @@ def demand(
     pooling: Pooling,
     *,
     item: int = 4,
-    vectors: int = 7,
+    vectors: int = 5,
     pair_bytes: int = 0,
     regions: int = 0,
+    pictures: int = 0,
 ) -> Demand:
     """What an image of any size needs.
 
@@ -55,13 +72,48 @@ def demand(
         taps, content: the taps, and those among them that have content targets.
         pooling: the trunk's.
         item: bytes of a feature, 4 in float32, 2 in bfloat16.
-        vectors: float32 images alive at once: image, last good image, direction, two gradients, two in work.
+        vectors: float32 images alive while steps are taken: image, last good image, gradient, and the optimizer's.
         pair_bytes: bytes a pixel of the optimizer's curvature pairs.
         regions: masks.
+        pictures: see :class:`Demand`.
     """
+    taps = set(taps)
     content_bytes = sum(4 * _width(tap.conv) for tap in content)
     masks = regions * 4 * (1 + 1 / 4 + 1 / 16 + 1 / 64 + 1 / 256)
-    return Demand(_VECTOR * vectors + pair_bytes + content_bytes + masks, _trunk_bytes(set(taps), pooling, item))
+    return Demand(
+        step=_VECTOR * vectors + pair_bytes + content_bytes + masks,
+        begin=_VECTOR * 4 + content_bytes + masks,
+        # Targets are computed in float32, forward only; steps in both directions.
+        tile=max(
+            _kept_bytes(taps, pooling, 4) + _widest(taps) * 4,
+            _kept_bytes(taps, pooling, item) + 4 * _widest(taps) * item,
+        ),
+        fixed=FIXED + _kernel_bytes(taps),
+        pictures=pictures,
+    )
+
+
+def picture_bytes(source: int, shape: tuple[int, int]) -> int:
+    """What bringing a picture of ``source`` pixels to a shape takes: one channel of it, and the float image twice."""
+    return 2 * 4 * source + 2 * _VECTOR * shape[0] * shape[1]
+
+
+def style_tiling(tiling: Tiling, shape: tuple[int, int]) -> Tiling:
+    """How a style of (height, width) ``shape`` is cut, so that it takes no more than the image's own tiles do."""
+    whole = Tiling.whole(*shape, tiling.field)
+    if whole.largest_crop <= tiling.largest_crop:
+        return whole
+    side = math.isqrt(tiling.largest_crop) - 2 * tiling.field.halo
+    return Tiling(*shape, _whole_strides(max(side, _SIDES[-1]), tiling.field), tiling.field)
+
+
+def _smallest_crop(field: Field) -> int:
+    """Pixels of the smallest tile with its halo: a style cannot be cut further, however small the image is."""
+    return (_whole_strides(_SIDES[-1], field) + 2 * field.halo) ** 2
+
+
+def _whole_strides(side: int, field: Field) -> int:
+    return max(side // field.stride, 1) * field.stride
 
 
 def _width(conv: int) -> float:
@@ -69,13 +121,16 @@ def _width(conv: int) -> float:
     return CHANNELS[conv - 1] / stride_at(conv) ** 2
 
 
-def _trunk_bytes(taps: set[Tap], pooling: Pooling, item: int) -> float:
-    """What the forward pass keeps for each pixel, and the gradients on their way back."""
+def _widest(taps: set[Tap]) -> float:
+    return max(_width(conv) for conv in range(1, max(tap.conv for tap in taps) + 1))
+
+
+def _kept_bytes(taps: set[Tap], pooling: Pooling, item: int) -> float:
+    """What the forward pass keeps for each pixel."""
     depth = max(tap.conv for tap in taps)
-    kept = widest = 0.0
+    kept = 3.0 * item
     for conv in range(1, depth + 1):
         width = _width(conv)
-        widest = max(widest, width)
         pools = conv < depth and pooled_after(conv)
         copies = 1
         if Tap(conv) in taps and (Tap(conv, "relu") in taps or (conv < depth and not (pools and pooling == "max"))):
@@ -83,54 +138,13 @@ def _trunk_bytes(taps: set[Tap], pooling: Pooling, item: int) -> float:
         kept += width * copies * item
         if pools:
             kept += width / 4 * (item + (8 if pooling == "max" else 0))
-    return kept + 3 * widest * item
+    return kept
 
 
-def free_memory(device: torch.device) -> int:
-    """Bytes that this process may still take on a device: of the GPU, or of the machine within its cgroup's limit."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    candidates = [_machine_free()]
-    for limit_file, usage_file in _CGROUP_FILES:
-        limit, usage = _read_number(limit_file), _read_number(usage_file)
-        if limit is not None and usage is not None:
-            candidates.append(limit - usage + _reclaimable())
-    return max(0, min(candidates))
-
-
-def _machine_free() -> int:
-    meminfo = _table("/proc/meminfo")
-    if "MemAvailable:" in meminfo:
-        return meminfo["MemAvailable:"] * 1024
-    import os
-
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-
-
-def _reclaimable() -> int:
-    """Page cache that the cgroup counts as used and gives back when asked."""
-    stat = _table("/sys/fs/cgroup/memory.stat") or _table("/sys/fs/cgroup/memory/memory.stat")
-    return stat.get("inactive_file", stat.get("total_inactive_file", 0))
-
-
-def _table(path: str) -> dict[str, int]:
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError:
-        return {}
-    pairs = [line.split()[:2] for line in lines if len(line.split()) >= 2]
-    return {name: int(value) for name, value in pairs if value.isdigit()}
-
-
-def _read_number(path: str) -> int | None:
-    try:
-        text = Path(path).read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None
+def _kernel_bytes(taps: set[Tap]) -> int:
+    """The convolutions' weights, rearranged for both directions, in float32."""
+    channels = (3, *CHANNELS[: max(tap.conv for tap in taps)])
+    return sum(2 * 4 * 9 * a * b for a, b in pairwise(channels))
 
 
 def choose_tiling(height: int, width: int, field: Field, need: Demand, free: int, wanted: int | str = "auto") -> Tiling:
@@ -144,36 +158,39 @@ def choose_tiling(height: int, width: int, field: Field, need: Demand, free: int
         VtkError: it does not fit; says what would (exit code 71).
     """
     room = SHARE * free
-    sides = [side // field.stride * field.stride for side in _SIDES]
-    plans = [Tiling(height, width, side, field) for side in sides if 0 < side < max(height, width)]
+    sides = [_whole_strides(side, field) for side in _SIDES]
+    plans = [Tiling(height, width, side, field) for side in sides if side < max(height, width)]
     whole = Tiling.whole(height, width, field)
     if wanted == "auto":
         plans = [whole, *plans]
     elif wanted == "whole":
         plans = [whole]
     else:
-        side = max(int(wanted) // field.stride, 1) * field.stride
+        side = _whole_strides(int(wanted), field)
         plans = [Tiling(height, width, side, field) if side < max(height, width) else whole]
     for plan in plans:
         if need.bytes(plan) <= room:
             return plan
     smallest = min(need.bytes(plan) for plan in plans)
     raise VtkError(
-        f"{width}×{height} pixels need {smallest / MIB:,.0f} MiB, and {free / MIB:,.0f} MiB are free",
-        hint=f"{_remedy(height, width, plans[-1], need, room)}",
+        f"{width}×{height} pixels need {smallest / MIB:,.0f} MiB, and of {free / MIB:,.0f} MiB free "
+        f"{room / MIB:,.0f} may be used",
+        hint=_remedy(height, width, field, need, free, str(wanted)),
         code=ExitCode.OUT_OF_MEMORY,
     )
 
 
 def largest_pixels(need: Demand, field: Field, free: int) -> int:
     """Pixels of the largest image that fits with the smallest tiles."""
-    side = _SIDES[-1] + 2 * field.halo
-    return max(0, int((SHARE * free - need.tile * side * side) / need.image))
+    left = (SHARE * free - need.fixed) / MARGIN - need.tile * _smallest_crop(field)
+    return max(0, int(min(left / need.step, (left - need.pictures) / need.begin)))
 
 
-def _remedy(height: int, width: int, plan: Tiling, need: Demand, room: float) -> str:
-    most = largest_pixels(need, plan.field, int(room / SHARE))
+def _remedy(height: int, width: int, field: Field, need: Demand, free: int, wanted: str) -> str:
+    most = largest_pixels(need, field, free)
+    if most >= height * width:
+        return "Leave memory.tile at auto."
     longer = int(max(height, width) * (most / (height * width)) ** 0.5)
-    if plan.is_whole:
-        return "Leave memory.tile at auto, or take a smaller --size."
-    return f"Up to --size {longer} fits; a shorter optimizer.history or history_dtype: bf16 needs less."
+    if longer < 2 * field.stride:
+        return "No size fits: end other programs, or raise the limit that this process runs under."
+    return f"Up to --size {longer} fits in small tiles; a shorter optimizer.history needs less."

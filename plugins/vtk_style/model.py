@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vtk_style.buffers import apart_like
 from vtk_style.objective import Objective
 from vtk_style.trunk import Trunk
 
@@ -38,9 +39,14 @@ class StyleModel(nn.Module):
 
     def begin(self, image: Tensor, objective: Objective) -> None:
         """Take an image (1, 3, H, W) and what it is held against; the parameter is a new one."""
-        self.image = nn.Parameter(image[0].detach().clone(memory_format=torch.contiguous_format))
-        self.good = self.image.detach().clone()
+        self.image = nn.Parameter(apart_like(image[0]).copy_(image[0].detach()))
+        self.good = apart_like(self.image).copy_(self.image.detach())
         self.objective = objective
+
+    def release(self) -> None:
+        """Let go of what only steps need; the picture stays."""
+        self.objective = None
+        self.image.grad = None
 
     @torch.no_grad()
     def restore_good(self) -> None:

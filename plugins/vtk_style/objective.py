@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vtk_style.buffers import apart_like
 from vtk_style.gram import add_gram_gradient, gram_sum, wide
 from vtk_style.losses import TvKind, style_loss, variation_sums
 from vtk_style.regions import Region
@@ -104,7 +105,7 @@ class Objective:
         """The second pass: the image's gradient of Σ upstreamᵢ · termᵢ."""
         weights = dict(zip(self.names, upstream.tolist(), strict=True))
         matrices = self._gram_factors(tape.grams, weights)
-        total = torch.zeros_like(image)
+        total = apart_like(image)
         for tile in self.tiling:
             rows, columns = tile.window
             levels = tape.levels
@@ -235,5 +236,7 @@ class _Terms(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, None]:
         (image,) = ctx.saved_tensors
-        tape, ctx.tape = ctx.tape, None
-        return ctx.objective.gradient(image, tape, upstream[0]), None
+        # Whoever keeps the terms for a log keeps this node, but need not keep the targets.
+        objective, tape = ctx.objective, ctx.tape
+        ctx.objective = ctx.tape = None
+        return objective.gradient(image, tape, upstream[0]), None

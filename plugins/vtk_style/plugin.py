@@ -189,10 +189,12 @@ class StyleTask:
         except VtkError as error:
             if error.code is ExitCode.NON_FINITE:
                 model.restore_good()
+                studio.leave_stage(run)
                 run.say(f"The last good image is in {studio.write(run, model.picture)}")
             raise
         finally:
             previews.close()
+        studio.leave_stage(run)
         run.say(f"The result is in {studio.write(run, model.picture)}")
         return done
 

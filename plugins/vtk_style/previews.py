@@ -1,4 +1,4 @@
-"""Pictures of the work in progress, written beside the run."""
+"""Pictures of the work in progress, written beside the run; large ones are shrunk, since they are only looked at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from pathlib import Path
 from torch import Tensor
 
 from toolkit.run.files import write_atomic
+from vtk_style.pyramid import fitted, resized
 from vtk_style.writing import encode, quantise
+
+LONGEST = 1024
+"""Longer side of a preview, at most."""
 
 
 class Previews:
@@ -27,11 +31,13 @@ class Previews:
         self._last: Future[None] | None = None
 
     def submit(self, step: int, image: Tensor) -> bool:
-        """Hand over an image (1, 3, H, W), which is copied; False where the thread is still busy."""
+        """Hand over an image (1, 3, H, W), of which a copy is taken; False where the thread is still busy."""
         if self._last is not None and not self._last.done():
             return False
         self._raise_failure()
-        self._last = self._pool.submit(self._write, step, image.detach().to("cpu", copy=True))
+        size = (image.shape[-2], image.shape[-1])
+        small = resized(image.detach(), fitted(size, min(LONGEST, max(size))))
+        self._last = self._pool.submit(self._write, step, small.to("cpu", copy=small.data_ptr() == image.data_ptr()))
         return True
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from PIL import Image, ImageCms
 from torch import Tensor
 
 from toolkit import ExitCode, VtkError
+from vtk_style.pyramid import resized
 
 MAX_PIXELS = 150_000_000
 """Larger pictures are refused before they are decoded."""
@@ -57,6 +58,11 @@ class Picture:
     def tensor(self) -> Tensor:
         """(1, 3, H, W), float32 in [0, 1]."""
         return as_float(self.pixels).permute(2, 0, 1).unsqueeze(0).contiguous()
+
+    def resized(self, size: tuple[int, int]) -> Tensor:
+        """:meth:`tensor` at another (height, width), one channel at a time, so that no float copy is as large."""
+        planes = [resized(as_float(self.pixels[..., c])[None, None], size) for c in range(3)]
+        return torch.cat(planes, dim=1)
 
 
 def as_float(values: Array) -> Tensor:

@@ -103,7 +103,7 @@ class Scene:
 
     def content_at(self, size: int) -> Tensor:
         """The content, (1, 3, h, w), with its longer side ``size``."""
-        image = resized(self.content.tensor(), fitted(self.content.size, size))
+        image = self.content.resized(fitted(self.content.size, size))
         return color.grey(image) if self.recipe.colors == "luminance" else image
 
     def alpha_at(self, size: int) -> Tensor | None:
@@ -117,22 +117,26 @@ class Scene:
 
     def styles_at(self, size: int) -> list[StageStyle]:
         """The styles with their longer sides at the stage's size times the style scale, colours matched as asked."""
-        content = resized(self.content.tensor(), fitted(self.content.size, size))
-        found = []
-        for style in self.styles:
-            shape = fitted(style.picture.size, self._style_side(size))
-            image = resized(style.picture.tensor(), shape)
-            texture = None if style.texture is None else resized(style.texture[None, None], shape)[0, 0].clamp(0, 1)
-            key = "" if style.source.region is None else repr(style.source.region)
-            found.append(StageStyle(self._matched(image, content), texture, style.source.weight, key))
-        return found
+        return [self.style_at(number, size) for number in range(len(self.styles))]
 
-    def _matched(self, style: Tensor, content: Tensor) -> Tensor:
-        if self.recipe.colors == "luminance":
-            return color.match_luma(style, content)
-        if self.recipe.colors == "covariance":
-            return color.match_covariance(style, content)
-        return style
+    def style_at(self, number: int, size: int) -> StageStyle:
+        """One of :meth:`styles_at`."""
+        style = self.styles[number]
+        shape = self.style_shape(style.picture, size)
+        texture = None if style.texture is None else resized(style.texture[None, None], shape)[0, 0].clamp(0, 1)
+        key = "" if style.source.region is None else repr(style.source.region)
+        return StageStyle(self._matched(style.picture.resized(shape), size), texture, style.source.weight, key)
+
+    def style_shape(self, picture: Picture, size: int) -> tuple[int, int]:
+        """(height, width) of a style's image at a stage's size."""
+        return fitted(picture.size, self._style_side(size))
+
+    def _matched(self, style: Tensor, size: int) -> Tensor:
+        if self.recipe.colors not in ("luminance", "covariance"):
+            return style
+        content = self.content.resized(fitted(self.content.size, size))
+        match = color.match_luma if self.recipe.colors == "luminance" else color.match_covariance
+        return match(style, content)
 
     def region_at(self, key: str, size: int) -> Tensor | None:
         """A region's mask (h, w) at a stage's size, feathered."""
@@ -148,7 +152,7 @@ class Scene:
         """A result (1, 3, h, w) with the content's colours, where the recipe keeps them in the output."""
         if self.recipe.colors not in ("luminance", "ycbcr"):
             return image
-        content = resized(self.content.tensor(), (image.shape[-2], image.shape[-1])).to(image.device)
+        content = self.content.resized((image.shape[-2], image.shape[-1])).to(image.device)
         return color.with_luma(content, color.luma(image))
 
     @property

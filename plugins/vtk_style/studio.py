@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from toolkit import ExitCode, Run, Stage, VtkError
+from vtk_style.buffers import apart, trim
 from vtk_style.config import LBFGS, StyleRecipe, StyleStage
 from vtk_style.initial import initial_image
-from vtk_style.memory import MIB, Demand, choose_tiling, demand, free_memory, largest_pixels
+from vtk_style.memory import MIB, Demand, choose_tiling, demand, largest_pixels, picture_bytes, style_tiling
 from vtk_style.model import StyleModel
 from vtk_style.objective import Objective
 from vtk_style.previews import Previews
 from vtk_style.pyramid import fitted, refined
 from vtk_style.regions import Region, StyleTarget, style_grams
+from vtk_style.room import free_memory, used_memory
 from vtk_style.scene import Scene
 from vtk_style.sheet import contact_sheet
 from vtk_style.taps import Field, Tap, parse_taps, receptive_field
@@ -69,15 +72,26 @@ class Studio:
     def begin_stage(self, run: Run, stage: Stage) -> None:
         """Give the model its image and objective at the stage's size."""
         model, size = cast(StyleModel, run.model), cast(StyleStage, stage.section).size
+        self.leave_stage(run)
         content = self.scene.content_at(size).to(run.device)
-        tiling = self._tiling(run, stage, content)
+        tiling, _ = self.plan(run, stage, free_memory(run.device) + held_bytes(run.restore_from))
         start = self._start(model, content, size, stage)
         model.begin(start, self._objective(model, tiling, content, size, run.device))
         self.before = size
+        del content, start
+        trim()
+
+    @staticmethod
+    def leave_stage(run: Run) -> None:
+        """Let targets and optimizer state go: the picture is all that is needed between stages and after the last."""
+        cast(StyleModel, run.model).release()
+        if run.optimizer is not None:
+            getattr(run.optimizer, "reset", run.optimizer.state.clear)()
+        trim()
 
     def _start(self, model: StyleModel, content: Tensor, size: int, stage: Stage) -> Tensor:
         if stage.index == 0:
-            style = self.scene.styles_at(size)[0].image
+            style = self.scene.style_at(0, size).image
             return initial_image(self.recipe.init, content, style, self.recipe.seed)
         if self.before is None:
             return content  # a resumed run loads the image next
@@ -88,79 +102,93 @@ class Studio:
     ) -> Objective:
         targets = content_targets(model, tiling, content, self.layers.content)
         variation = self.recipe.loss.tv_kind if self.recipe.loss.tv else None
-        regions = self._regions(model, size, device, None if tiling.is_whole else tiling.side)
+        regions = self._regions(model, tiling, size, device)
         return Objective(model.trunk, tiling, targets, self.layers.style, regions, variation)
 
-    def _regions(self, model: StyleModel, size: int, device: torch.device, tile: int | None) -> list[Region]:
-        styles = self.scene.styles_at(size)
+    def _regions(self, model: StyleModel, tiling: Tiling, size: int, device: torch.device) -> list[Region]:
+        members: dict[str, list[StyleTarget]] = {}
+        for number in range(len(self.scene.styles)):
+            style = self.scene.style_at(number, size)
+            cut = style_tiling(tiling, (style.image.shape[-2], style.image.shape[-1]))
+            texture = None if style.texture is None else style.texture.to(device)
+            grams = style_grams(model.trunk, style.image.to(device), self.layers.style, texture, cut.side)
+            members.setdefault(style.key, []).append(StyleTarget(style.weight, grams))
         regions = []
-        for key in self.scene.region_keys:
-            members = [style for style in styles if style.key == key]
-            total = sum(style.weight for style in members)
-            targets = []
-            for style in members:
-                texture = None if style.texture is None else style.texture.to(device)
-                grams = style_grams(model.trunk, style.image.to(device), self.layers.style, texture, tile)
-                targets.append(StyleTarget(style.weight / total, grams))
+        for key, targets in members.items():
+            total = sum(target.weight for target in targets)
             mask = self.scene.region_at(key, size)
-            regions.append(Region(targets, None if mask is None else mask.to(device)))
+            shares = [replace(target, weight=target.weight / total) for target in targets]
+            regions.append(Region(shares, None if mask is None else mask.to(device)))
         return regions
 
     def demand(self, run: Run, stage: Stage) -> Demand:
         """Memory that a stage needs."""
-        optimizer = stage.optimizer
-        pair_bytes = 0
+        optimizer, size = stage.optimizer, cast(StyleStage, stage.section).size
+        pair_bytes, vectors = 0, 3 + 4
         if isinstance(optimizer, LBFGS):
             item = 2 if optimizer.history_dtype == "bf16" else 4
-            pair_bytes = 2 * 3 * item * optimizer.history
+            pair_bytes, vectors = 2 * 3 * item * optimizer.history, 3 + 2
         half = run.precision is not None and run.precision.name != "fp32"
-        regions = sum(bool(key) for key in self.scene.region_keys)
-        layers, pooling = self.layers, self.recipe.model.pooling
+        styles = [
+            picture_bytes(math.prod(s.picture.size), self.scene.style_shape(s.picture, size)) for s in self.scene.styles
+        ]
         return demand(
-            layers.all,
-            layers.content,
-            pooling,
+            self.layers.all,
+            self.layers.content,
+            self.recipe.model.pooling,
             item=2 if half else 4,
+            vectors=vectors,
             pair_bytes=pair_bytes,
-            regions=regions,
+            regions=sum(bool(key) for key in self.scene.region_keys),
+            pictures=max(8 * math.prod(self.scene.content.size), *styles),
         )
 
     def plan(self, run: Run, stage: Stage, free: int) -> tuple[Tiling, Demand]:
-        """A stage's tiling, the one that the run had before where it was resumed."""
-        size = cast(StyleStage, stage.section).size
-        height, width = fitted(self.scene.content.size, size)
-        need = self.demand(run, stage)
-        kept = tile_sides(run).get(str(stage.index))
+        """A stage's tiling: the one that it had before, as long as it fits; another one rounds differently.
+
+        Raises:
+            VtkError: no tiling fits into ``free`` bytes (exit code 71).
+        """
+        height, width = fitted(self.scene.content.size, cast(StyleStage, stage.section).size)
+        need, sides = self.demand(run, stage), tile_sides(run)
+        index = str(stage.index)
+        kept = sides.get(index)
         if kept is not None:
-            return Tiling(height, width, kept, self.layers.field), need
-        return choose_tiling(height, width, self.layers.field, need, free, self.recipe.memory.tile), need
+            tiling = Tiling(height, width, kept, self.layers.field)
+            if need.bytes(tiling) - need.fixed <= free:
+                return tiling, need
+        tiling = choose_tiling(height, width, self.layers.field, need, free, self.recipe.memory.tile)
+        if kept is not None:
+            run.say(f"{stage.name}: less memory is free than when this was planned; in tiles of {tiling.side} pixels.")
+        sides[index] = tiling.side
+        return tiling, need
 
     def announce(self, run: Run) -> None:
-        """Say what every stage needs, before the first begins.
+        """Plan every stage, and say what it needs, before the first begins.
 
         Raises:
             VtkError: a stage does not fit into the free memory (exit code 71).
         """
-        free = free_memory(run.device)
-        for stage in run.stages:
+        # A checkpoint that was read gives its tensors to the stage, or goes.
+        held = held_bytes(run.restore_from)
+        trim()
+        used, free = used_memory(run.device) - held, free_memory(run.device) + held
+        for stage in run.stages[run.position.stage :]:
             tiling, need = self.plan(run, stage, free)
             how = "whole" if tiling.is_whole else f"in {len(tiling)} tiles of {tiling.side} pixels"
+            most = need.bytes(tiling)
             run.say(
-                f"{stage.name}: {tiling.width}×{tiling.height} pixels, {stage.total_steps} steps, {how}, "
-                f"about {need.bytes(tiling) / MIB:,.0f} of {free / MIB:,.0f} MiB free"
+                f"{stage.name}: {tiling.width}×{tiling.height} pixels, {stage.total_steps} steps, {how}; "
+                f"memory at most {(used + most) / MIB:,.0f} MiB, {most / MIB:,.0f} more than now; "
+                f"{free / MIB:,.0f} MiB are free"
             )
-        most = largest_pixels(self.demand(run, run.stages[-1]), self.layers.field, free)
-        run.say(f"The free memory is enough for results of up to about {most / 1e6:,.0f} megapixels.")
-
-    def _tiling(self, run: Run, stage: Stage, content: Tensor) -> Tiling:
-        tiling, _ = self.plan(run, stage, free_memory(run.device))
-        # Another tiling rounds differently, and a resumed run must give the same bits.
-        tile_sides(run)[str(stage.index)] = tiling.side
-        return tiling
+        largest = largest_pixels(self.demand(run, run.stages[-1]), self.layers.field, free)
+        run.say(f"The free memory is enough for results of up to about {largest / 1e6:,.0f} megapixels.")
 
     def finished(self, image: Tensor) -> Tensor:
         """An image (1, 3, H, W) as it is shown: in [0, 1], with the colours that the recipe keeps."""
-        return self.scene.recoloured(image.float().cpu().clamp(0, 1)).clamp(0, 1)
+        clamped = image.detach().to("cpu", torch.float32, copy=True).clamp_(0, 1)
+        return self.scene.recoloured(clamped).clamp_(0, 1)
 
     def output_path(self, directory: Path) -> Path:
         """Where the result goes."""
@@ -182,7 +210,10 @@ class Studio:
     def panels(self, result: Tensor) -> list[tuple[str, Tensor]]:
         """What the contact sheet shows."""
         size = min(512, max(result.shape[-2:]))
-        styles = [(f"style {Path(s.picture.name).name}", s.picture.tensor()) for s in self.scene.styles]
+        styles = [
+            (f"style {Path(s.picture.name).name}", s.picture.resized(fitted(s.picture.size, size)))
+            for s in self.scene.styles
+        ]
         content = self.scene.content
         shown = self.scene.recoloured(self.scene.content_at(size))
         return [(f"content {Path(content.name).name}", shown), *styles, ("result", result)]
@@ -190,10 +221,6 @@ class Studio:
 
 def content_targets(model: StyleModel, tiling: Tiling, content: Tensor, taps: list[Tap]) -> dict[Tap, Tensor]:
     """The content's features (1, C, h, w) at some taps, made tile by tile."""
-    if tiling.is_whole:
-        features = model.trunk(content)
-        return {tap: features[tap] for tap in taps}
-    # What stays is allocated first: behind the tiles' passing tensors it would keep the memory from being used again.
     targets = {tap: _empty_features(tap, tiling, content) for tap in taps}
     for tile in tiling:
         rows, columns = tile.window
@@ -204,8 +231,16 @@ def content_targets(model: StyleModel, tiling: Tiling, content: Tensor, taps: li
 
 
 def _empty_features(tap: Tap, tiling: Tiling, like: Tensor) -> Tensor:
-    shape = (1, tap.channels, *tiling.shape(tap.conv))
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+    """In channels-last order."""
+    return apart((1, *tiling.shape(tap.conv), tap.channels), like.dtype, like.device).permute(0, 3, 1, 2)
+
+
+def held_bytes(tree: Any) -> int:
+    """Bytes of the tensors in a checkpoint's tree."""
+    if isinstance(tree, Tensor):
+        return tree.nbytes
+    values = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    return sum(map(held_bytes, values))
 
 
 def tile_sides(run: Run) -> dict[str, int]:

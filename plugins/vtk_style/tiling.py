@@ -1,4 +1,8 @@
-"""Cutting an image into tiles whose features and gradients are exactly those of the whole image."""
+"""Cutting an image into tiles whose features and gradients are exactly those of the whole image.
+
+The cores of a row are as equal as whole strides allow, and all crops have one size, so that every tile asks for the
+same blocks of memory and none is left between two others.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of the image: ``core`` belongs to it alone, ``crop`` is the core with its halo. (rows, columns) each."""
+    """A part of the image: ``core`` belongs to it alone, ``crop`` is the core with a halo or more around it.
+
+    Both are (rows, columns).
+    """
 
     core: tuple[Span, Span]
     crop: tuple[Span, Span]
@@ -55,7 +62,7 @@ class Tiling:
 
     Args:
         height, width: of the image.
-        side: of a tile's core, a multiple of the field's stride; the image's longer side or more for one tile.
+        side: of a tile's core at most, a multiple of the field's stride; the image's longer side or more for one tile.
         field: the deepest tap's, which gives the halo.
     """
 
@@ -82,8 +89,7 @@ class Tiling:
     @property
     def largest_crop(self) -> int:
         """Pixels in the largest tile with its halo."""
-        grown = self.side + 2 * self.field.halo
-        return min(self.height, grown) * min(self.width, grown)
+        return self._crop(self.height) * self._crop(self.width)
 
     def __iter__(self) -> Iterator[Tile]:
         for rows in self._cuts(self.height):
@@ -93,16 +99,28 @@ class Tiling:
     def __len__(self) -> int:
         return len(self._cuts(self.height)) * len(self._cuts(self.width))
 
+    def _step(self, length: int) -> int:
+        """Side of the cores along a side of the image: as few as may be, as equal as whole strides allow."""
+        share, stride = -(-length // -(-length // self.side)), self.field.stride
+        return -(-share // stride) * stride
+
+    def _crop(self, length: int) -> int:
+        return min(length, self._step(length) + 2 * self.field.halo)
+
     def _cuts(self, length: int) -> list[Span]:
         """Spans that begin on multiples of the stride. A rest that holds no whole stride joins the span before."""
-        starts = list(range(0, length, self.side))
+        starts = list(range(0, length, self._step(length)))
         if len(starts) > 1 and length - starts[-1] < self.field.stride:
             starts.pop()
         return [Span(a, b, length) for a, b in zip(starts, [*starts[1:], length], strict=True)]
 
     def _grown(self, span: Span) -> Span:
-        halo = self.field.halo
-        return Span(max(span.start - halo, 0), min(span.stop + halo, span.length), span.length)
+        """The span with its halo; at the image's border, where there is none, as much more on the other side."""
+        halo, stride = self.field.halo, self.field.stride
+        wanted = self._step(span.length) + 2 * halo
+        start = max(span.start - halo, 0)
+        stop = min(max(span.stop + halo, start + wanted), span.length)
+        return Span(min(start, max(0, -(-(stop - wanted) // stride) * stride)), stop, span.length)
 
 
 def _slices(core: tuple[Span, Span], conv: int, origin: tuple[int, int]) -> tuple[slice, slice]:

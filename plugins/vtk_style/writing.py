@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image, ImageCms
 from torch import Tensor
 
@@ -23,6 +24,9 @@ Bits = Literal[8, 16]
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 _PNG_HEADER_END = 33
 """Bytes of PNG's signature and IHDR chunk."""
+
+_BAND = 256
+"""Rows that are turned into integers at a time."""
 
 Array = npt.NDArray[Any]
 
@@ -50,10 +54,15 @@ def picture_format(path: Path, bits: Bits, keeps_alpha: bool = False) -> str:
 
 
 def quantise(image: Tensor, bits: Bits = 8) -> Array:
-    """(1, C, H, W) in [0, 1] to (H, W, C) integers: clamped, scaled and rounded to the nearest."""
-    top = 255 if bits == 8 else 65535
-    scaled = image[0].detach().float().cpu().clamp(0, 1).mul_(top).round_()
-    return np.ascontiguousarray(scaled.numpy().astype(np.uint8 if bits == 8 else np.uint16).transpose(1, 2, 0))
+    """(1, C, H, W) in [0, 1] to (H, W, C) integers: clamped, scaled and rounded to the nearest, a band at a time."""
+    top, dtype = (255, np.uint8) if bits == 8 else (65535, np.uint16)
+    _, channels, height, width = image.shape
+    pixels = np.empty((height, width, channels), dtype)
+    for start in range(0, height, _BAND):
+        band = image[0, :, start : start + _BAND].detach().to("cpu", torch.float32, copy=True)
+        band = band.clamp_(0, 1).mul_(top).round_()
+        pixels[start : start + _BAND] = band.permute(1, 2, 0).numpy()
+    return pixels
 
 
 def write_picture(

@@ -1,20 +1,62 @@
 from __future__ import annotations
 
+import os
+import re
+import resource
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from toolkit import ExitCode, VtkError
-from vtk_style.memory import MIB, choose_tiling, demand, free_memory, largest_pixels
+from vtk_style.memory import MIB, choose_tiling, demand, largest_pixels, style_tiling
+from vtk_style.room import cgroup_rooms, free_memory, limit_rooms, machine_room, used_memory
 from vtk_style.taps import parse_taps, receptive_field
+from vtk_style.tiling import Tiling
 
 STYLE = parse_taps([f"conv_{k}" for k in range(1, 6)])
 CONTENT = parse_taps(["conv_4"])
 FIELD = receptive_field(STYLE)
 NEED = demand(STYLE, CONTENT, "max", pair_bytes=2 * 3 * 2 * 6)
+CPU = torch.device("cpu")
+
+
+def run_and_measure(folder, *changes):
+    """What a run in a process of its own said that it would take at most, and what it took, in MiB."""
+    command = [sys.executable, "-m", "toolkit.cli", "run", "style", "--demo", "--out", str(folder / "run")]
+    settings = ["train.precision=fp32", "pyramid.levels=1", *changes]
+    settings += ["model.style_layers=[conv_1,conv_2,conv_3,conv_4,conv_5]", "model.pooling=max"]
+    command += [part for change in settings for part in ("--set", change)]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+        _, process.returncode, usage = os.wait4(process.pid, 0)
+    said = (folder / "log").read_text()
+    assert process.returncode == 0, said
+    found = re.search(r"memory at most ([\d,]+) MiB", said)
+    assert found, said
+    return float(found[1].replace(",", "")), usage.ru_maxrss / 1024
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss counts in other units elsewhere")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("pyramid.size=448", "pyramid.steps=3", "memory.tile=96", "output.preview_every=1"),
+        ("pyramid.size=320", "pyramid.steps=4", "colors=covariance", "loss.tv=1.0"),
+    ],
+    ids=["tiles", "whole"],
+)
+def test_a_run_takes_no_more_than_it_said_and_not_half_of_it(tmp_path, changes):
+    said, taken = run_and_measure(tmp_path, *changes)
+    assert taken <= said <= 2 * taken
 
 
 def test_a_further_megapixel_costs_no_more_than_promised_in_tiles():
-    assert NEED.image * 1e6 / MIB < 350
+    small, large = (NEED.bytes(Tiling(1000, 1000 * k, 256, FIELD)) for k in (4, 12))
+    assert (large - small) / 8 / MIB < 350
 
 
 def test_the_whole_image_where_it_fits_and_the_largest_tile_where_not():
@@ -23,7 +65,7 @@ def test_the_whole_image_where_it_fits_and_the_largest_tile_where_not():
     assert not tight.is_whole
     assert NEED.bytes(tight) <= 0.8 * (6 << 30)
     assert tight.side % FIELD.stride == 0
-    tighter = choose_tiling(3000, 4000, FIELD, NEED, 9 << 29)
+    tighter = choose_tiling(3000, 4000, FIELD, NEED, 5 << 30)
     assert tighter.side < tight.side
 
 
@@ -35,26 +77,118 @@ def test_a_wish_is_obeyed_or_refused():
     assert "tile" in caught.value.hint
 
 
+def test_where_nothing_fits_the_hint_names_no_size():
+    with pytest.raises(VtkError) as caught:
+        choose_tiling(300, 400, FIELD, NEED, 100 << 20)
+    assert "No size fits" in caught.value.hint
+
+
 def test_what_is_said_to_fit_fits_and_not_much_more_does():
     for free in (1 << 30, 6 << 30):
         side = int(largest_pixels(NEED, FIELD, free) ** 0.5)
         choose_tiling(side, side, FIELD, NEED, free)
-        with pytest.raises(VtkError, match="are free"):
+        with pytest.raises(VtkError, match="may be used"):
             choose_tiling(int(side * 1.1), int(side * 1.1), FIELD, NEED, free)
 
 
+def test_a_large_style_is_cut_so_that_it_takes_no_more_than_the_image():
+    image = Tiling.whole(200, 300, FIELD)
+    assert style_tiling(image, (250, 200)).is_whole
+    cut = style_tiling(image, (1600, 2400))
+    assert not cut.is_whole
+    assert cut.largest_crop <= image.largest_crop
+
+
+def test_large_style_pictures_count():
+    plain, with_style = NEED, demand(STYLE, CONTENT, "max", pair_bytes=72, pictures=4 << 30)
+    tiling = Tiling(1000, 1000, 256, FIELD)
+    assert with_style.bytes(tiling) > plain.bytes(tiling) + (3 << 30)
+
+
 def test_free_memory_is_within_the_machine():
-    import os
-
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert 0 < free_memory(torch.device("cpu")) <= total
+    assert 0 < free_memory(CPU) <= total
+    assert 50 * MIB < used_memory(CPU) < total
 
 
-def test_a_cgroup_limit_counts(tmp_path, monkeypatch):
-    (tmp_path / "max").write_text(f"{512 * MIB}\n")
-    (tmp_path / "current").write_text(f"{412 * MIB}\n")
-    monkeypatch.setattr("vtk_style.memory._CGROUP_FILES", ((str(tmp_path / "max"), str(tmp_path / "current")),))
-    monkeypatch.setattr("vtk_style.memory._reclaimable", lambda: 0)
-    assert free_memory(torch.device("cpu")) == 100 * MIB
-    (tmp_path / "max").write_text("max\n")
-    assert free_memory(torch.device("cpu")) > 100 * MIB
+def test_the_shells_limit_counts():
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    if before[0] != resource.RLIM_INFINITY:
+        pytest.skip("there is a limit already")
+    assert not list(limit_rooms())
+    with open("/proc/self/statm") as file:
+        taken = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 300 * MIB, before[1]))
+    try:
+        assert 250 * MIB < free_memory(CPU) <= 300 * MIB
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+class Machine:
+    """A file system with control groups, as far as :mod:`vtk_style.room` looks at it."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def write(self, path, text):
+        path = self.root / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+
+    def second(self, group, limit, used, cached=0):
+        for name, value in (("max", limit), ("current", used), ("stat", f"anon 1\ninactive_file {cached}")):
+            self.write(f"sys/fs/cgroup{group}/memory.{name}", value)
+
+    def first(self, group, limit, used, cached=0):
+        for name, value in (
+            ("limit_in_bytes", limit),
+            ("usage_in_bytes", used),
+            ("stat", f"cache 1\ntotal_inactive_file {cached}"),
+        ):
+            self.write(f"sys/fs/cgroup/memory{group}/memory.{name}", value)
+
+    def is_in(self, groups, mounts):
+        self.write("proc/self/cgroup", groups)
+        self.write("proc/self/mountinfo", mounts)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
+
+
+SECOND = "30 24 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
+FIRST = "33 30 0:29 {} /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory"
+
+
+def test_the_processs_own_group_counts_and_those_above_it(machine):
+    machine.is_in("0::/user.slice/job", SECOND)
+    machine.second("", "max", 0)
+    machine.second("/user.slice", 1000, 300, cached=50)
+    machine.second("/user.slice/job", 900, 500)
+    assert sorted(cgroup_rooms(machine.root)) == [400, 750]
+
+
+def test_version_one_counts_too_also_where_a_container_sees_its_group_as_the_root(machine):
+    machine.is_in("4:memory:/docker/abc\n9:name=systemd:/", FIRST.format("/docker/abc"))
+    machine.first("", 2000, 500, cached=100)
+    assert list(cgroup_rooms(machine.root)) == [1600]
+    machine.is_in("4:cpu,memory:/docker/abc/job", FIRST.format("/docker/abc"))
+    machine.first("/job", 800, 300)
+    assert list(cgroup_rooms(machine.root)) == [500, 1600]
+    machine.is_in("4:memory:/../elsewhere", FIRST.format("/"))
+    assert list(cgroup_rooms(machine.root)) == [1600]
+
+
+def test_without_limits_the_machine_counts(machine):
+    assert not list(cgroup_rooms(machine.root))
+    machine.write("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable:    700 kB")
+    assert machine_room(machine.root) == 700 * 1024
+
+
+def test_the_least_room_is_what_is_free(monkeypatch):
+    monkeypatch.setattr("vtk_style.room.cgroup_rooms", lambda: iter([5 * MIB, 9 * MIB]))
+    assert free_memory(CPU) == 5 * MIB
+    monkeypatch.setattr("vtk_style.room.cgroup_rooms", lambda: iter([-MIB]))
+    assert free_memory(CPU) == 0

@@ -36,7 +36,7 @@ def test_a_run_leaves_picture_sheet_previews_terms_and_report(style):
     assert difference(made.image, content(128)) > 0.03
     assert (made.directory / "contact-sheet.png").is_file()
     assert [p.name for p in sorted((made.directory / "previews").iterdir())][-1] == "step-000009.png"
-    assert "64px: 64×43 pixels, 6 steps, whole, about" in made.said
+    assert "64px: 64×43 pixels, 6 steps, whole; memory at most" in made.said
     text = (made.directory / "metrics.jsonl").read_text()
     for term in ("content", "style/conv_1", "style/conv_3"):
         assert term in text
