@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toolkit.data.report.survey import Survey, SurveyPart
     from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
     from toolkit.errors import ExitCode, VtkError
     from toolkit.hooks.markers import hookimpl
@@ -41,6 +42,8 @@ _HOMES = {
     "Section": "toolkit.recipe.sections",
     "Stage": "toolkit.run.run",
     "StageSection": "toolkit.recipe.sections",
+    "Survey": "toolkit.data.report.survey",
+    "SurveyPart": "toolkit.data.report.survey",
     "Table": "toolkit.run.report",
     "VtkError": "toolkit.errors",
     "hookimpl": "toolkit.hooks.markers",
@@ -63,6 +66,8 @@ __all__ = [
     "Section",
     "Stage",
     "StageSection",
+    "Survey",
+    "SurveyPart",
     "Table",
     "VtkError",
     "hookimpl",

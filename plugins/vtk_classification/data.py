@@ -80,10 +80,10 @@ def warn_of_double_weights(recipe: ClassificationRecipe, run: Run) -> None:
 
 
 def _cut(recipe: ClassificationRecipe, directory: Path | None) -> Found:
-    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: _fresh_cut(recipe, found))
+    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: fresh_cut(recipe, found))
 
 
-def _fresh_cut(recipe: ClassificationRecipe, found: Found) -> Found:
+def fresh_cut(recipe: ClassificationRecipe, found: Found) -> Found:
     cut = split_found(found, recipe.data.split, recipe.seed)
     return cut if recipe.data.limit is None else _limited(cut, recipe.data.limit, recipe.seed)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Stage, Table
+    from toolkit.data.report.survey import Survey
     from vtk_classification.config import ClassificationRecipe
 
 
@@ -37,6 +38,14 @@ class Classification:
         from vtk_classification.data import build_data
 
         return build_data(recipe, run)
+
+    @hookimpl
+    def vtk_survey(self, recipe: ClassificationRecipe) -> Survey:
+        """Every image with its labels and split, for ``vtk check``."""
+        from toolkit.data.report.survey import survey_images
+        from vtk_classification.data import fresh_cut
+
+        return survey_images(recipe, fresh_cut)
 
     @hookimpl
     def vtk_model(self, recipe: ClassificationRecipe, data: Data) -> nn.Module:

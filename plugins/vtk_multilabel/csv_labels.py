@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from toolkit import ExitCode, Section, VtkError
-from toolkit.data.sources.csv_file import Row, require_files
+from toolkit.data.sources.csv_file import Row, missing_files, require_files
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
 from toolkit.data.sources.missing import existing_file, existing_folder, listed
 from toolkit.data.sources.table import Table, bad_line, read_table
+
+if TYPE_CHECKING:
+    from toolkit.data.report.survey import Survey
 
 __all__ = ["Columns", "CsvLabels", "Pairs", "Separated"]
 
@@ -161,10 +164,33 @@ class CsvLabels(Source):
 
     def load(self) -> Found:
         """Finds the images; targets are multi-hot, int64, shape (n, classes)."""
+        tables = self._tables()
+        for part in tables.values():
+            require_files(part.file, part.root, part.as_rows())
+        return self._found(tables)
+
+    def survey(self) -> Survey:
+        """Every line whose image is there; the other lines, and images without a line, are faults."""
+        from toolkit.data.report.listing import missing_rows, unlisted
+        from toolkit.data.report.survey import survey_of
+
+        tables, faults = self._tables(), []
+        for split, part in tables.items():
+            missing = missing_files(part.root, part.as_rows())
+            faults += missing_rows(part.file, [(row.line, row.fields[0]) for row in missing])
+            gone = {row.line for row in missing}
+            tables[split] = replace(part, rows=[row for row in part.rows if row.line not in gone])
+        faults += unlisted(tables["train"].root, (row.path for part in tables.values() for row in part.rows))
+        return survey_of(self._found(tables), self.place, faults)
+
+    def _tables(self) -> dict[str, _Part]:
         tables = {"train": self._read(self.file)}
         for split, file in (("val", self.val_file), ("test", self.test_file)):
             if file is not None:
                 tables[split] = self._read(file)
+        return tables
+
+    def _found(self, tables: dict[str, _Part]) -> Found:
         if self.split_column is not None:
             tables = _by_split(tables["train"], self.split_column)
         classes = self._classes(tables["train"])
@@ -182,7 +208,6 @@ class CsvLabels(Source):
         nameless = next((row for row in rows if not row.path), None)
         if nameless is not None:
             raise bad_line(file, nameless.line, f"nothing in the column {self.path_column!r}")
-        require_files(file, root, [Row(row.line, (row.path,)) for row in rows])
         return _Part(file, root, rows, self.labels.names(table, others))
 
     def _classes(self, train: _Part) -> tuple[str, ...]:
@@ -201,6 +226,10 @@ class _Part:
     root: Path
     rows: list[Labelled]
     declared: list[str] | None
+
+    def as_rows(self) -> list[Row]:
+        """Line and path of each image."""
+        return [Row(row.line, (row.path,)) for row in self.rows]
 
 
 def _labelled(line: int, fields: list[str], path: int, split: int | None, labels: tuple[str, ...]) -> Labelled:

@@ -117,10 +117,10 @@ def _training_set(recipe: MultilabelRecipe, index: Index, dataset: Any) -> Any:
 
 
 def _cut(recipe: MultilabelRecipe, directory: Path | None) -> Found:
-    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: _fresh_cut(recipe, found))
+    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: fresh_cut(recipe, found))
 
 
-def _fresh_cut(recipe: MultilabelRecipe, found: Found) -> Found:
+def fresh_cut(recipe: MultilabelRecipe, found: Found) -> Found:
     """Holds out what the source does not bring along, each label in its proportion."""
     section = recipe.data.split
     wanted = {"val": 0.0 if found.val else section.val, "test": 0.0 if found.test else section.test}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Stage, Table
+    from toolkit.data.report.survey import Survey
     from vtk_multilabel.config import MultilabelRecipe
 
 
@@ -40,6 +41,14 @@ class Multilabel:
         from vtk_multilabel.data import build_data
 
         return build_data(recipe, run)
+
+    @hookimpl
+    def vtk_survey(self, recipe: MultilabelRecipe) -> Survey:
+        """Every image with its labels and split, for ``vtk check``."""
+        from toolkit.data.report.survey import survey_images
+        from vtk_multilabel.data import fresh_cut
+
+        return survey_images(recipe, fresh_cut)
 
     @hookimpl
     def vtk_model(self, recipe: MultilabelRecipe, data: Data) -> nn.Module:

@@ -15,7 +15,7 @@ from toolkit.cli.verb import NO_PLUGINS, Session, common_options
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",
-    "check": "Validate a recipe and show the plan.",
+    "check": "Validate a recipe, show the plan, look through the data.",
     "predict": "Predict image files with a finished run.",
     "eval": "Evaluate a finished run on a split or on new data.",
     "tune": "Find a learning rate for a recipe.",

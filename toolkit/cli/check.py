@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,22 +13,41 @@ import click
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
+from toolkit.errors import ExitCode, VtkError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from toolkit.data.report.data_report import DataReport
+    from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.plan import Plan, StagePlan
 
 EXAMPLES = """
 vtk check digits
 vtk check recipes/catsdogs.yaml --demo
-vtk check photos/ --data                    also one batch and one step
+vtk check photos/                           reads every image and says what is wrong with the data
+vtk check photos/ --html report.html        the same as a page to look at, with samples of each class
+vtk check mine.yaml --report --data         the plan, the data, and one batch and one step
 vtk check mine.yaml --set train.epochs=3 --json
 """
 
 
-@click.command(cls=RecipeVerb, examples=EXAMPLES, short_help="Validate a recipe and show the plan.")
+@click.command(cls=RecipeVerb, examples=EXAMPLES, short_help="Validate a recipe, show the plan, look through the data.")
 @click.argument("recipe")
 @click.option(
     "--data", "trial", is_flag=True, help="Also build one batch and do one step on a model that is thrown away."
+)
+@click.option(
+    "--report/--no-report",
+    default=None,
+    help="Read every image and report what is wrong with the data. For a folder of images that is the default.",
+)
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PAGE",
+    help="Write the report as one page of HTML too; implies --report.",
 )
 @sets_option
 @demo_option
@@ -38,6 +58,8 @@ def command(
     ctx: click.Context,
     recipe: str,
     trial: bool,
+    report: bool | None,
+    page: Path | None,
     sets: tuple[str, ...],
     demo: bool,
     device: str | None,
@@ -45,21 +67,74 @@ def command(
 ) -> None:
     """Validate RECIPE, then show the plan: each value with its origin, classes, steps, parameters, downloads.
 
-    Without --data nothing is downloaded, and nothing is ever written. RECIPE is what `vtk run` takes.
+    RECIPE is what `vtk run` takes. With a folder, or with --report, every image is read as well: files that are
+    damaged, empty or odd, copies and near copies within and across splits, one image under two labels, classes that
+    are few or not in every split. The exit code is then 65 if there are errors, 0 if there are warnings or notes.
+
+    Without --data nothing is downloaded, and but for PAGE nothing is ever written.
     """
-    resolved = load_target(read_target(recipe), sets=sets, flags=given_flags(ctx), demo=demo, device=device)
+    target = read_target(recipe)
+    wanted = page is not None or (bool(target.flags) if report is None else report)
+    if page is not None and report is False:
+        raise click.UsageError("--html writes the report; leave out --no-report")
+    if page is not None:
+        require_folder(page)
+    resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
 
     from rich.console import Console
 
     from toolkit.run.plan import make_plan
 
-    plan = make_plan(resolved, console=Console(file=sys.stderr), trial=trial)
+    console = Console(file=sys.stderr)
+    plan = make_plan(resolved, console=console, trial=trial)
+    found = look_through(resolved, plan, console) if wanted else None
     if as_json:
-        print_json(as_document(plan))
+        print_json(as_document(plan) | ({"report": found.to_json() if found else None} if wanted else {}))
     else:
-        show(plan)
+        show(plan, values=not target.flags)
+        if found is not None:
+            show_report(found)
+    if page is not None and found is not None:
+        write_page(found, page)
     if plan.problem is not None:
         raise plan.problem
+    if found is not None and found.levels["error"]:
+        ctx.exit(int(ExitCode.DATA))
+
+
+def look_through(resolved: ResolvedRecipe, plan: Plan, console: Console) -> DataReport | None:
+    """The report on the data; None where they cannot even be listed, which then is the plan's problem."""
+    from toolkit.run.data_report import report_on
+
+    try:
+        return report_on(resolved, console=console)
+    except VtkError as error:
+        plan.problem = plan.problem or error
+        return None
+
+
+def require_folder(page: Path) -> None:
+    """Told before anything is read, not after."""
+    if not page.absolute().parent.is_dir():
+        raise VtkError("there is no such folder", place=str(page.parent), code=ExitCode.CANNOT_CREATE)
+
+
+def write_page(found: DataReport, page: Path) -> None:
+    """The page, whole or not at all."""
+    from toolkit.data.report.page import as_page
+    from toolkit.run.files import write_atomic
+
+    write_atomic(page, as_page(found))
+    click.echo(f"the page is {page}", err=True)
+
+
+def show_report(found: DataReport) -> None:
+    """The report for people."""
+    from toolkit.data.report.text import as_text
+
+    click.echo()
+    for line in as_text(found):
+        click.echo(line)
 
 
 def as_document(plan: Plan) -> dict[str, Any]:
@@ -72,10 +147,11 @@ def as_document(plan: Plan) -> dict[str, Any]:
     return document
 
 
-def show(plan: Plan) -> None:
-    """The plan for people."""
+def show(plan: Plan, *, values: bool = True) -> None:
+    """The plan for people, with or without the recipe's values."""
     click.echo(f"{plan.name}: {plan.task}{' · DEMO: small stand-in data' if plan.demo else ''}\n")
-    print_table(("key", "value", "from"), [[key, _short(v), origin] for key, (v, origin) in plan.values.items()])
+    if values:
+        print_table(("key", "value", "from"), [[key, _short(v), origin] for key, (v, origin) in plan.values.items()])
     for title, lines in sections(plan):
         click.echo(f"\n{title}")
         for line in lines:

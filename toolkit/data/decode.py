@@ -52,7 +52,7 @@ _NAMES = "jpg jpeg jpe jfif png webp gif bmp dib tif tiff ppm pgm pbm pnm avif j
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
 """What a picture's file name may end in, lower case; used to find pictures, never to decode them."""
 
-_OPENERS: dict[str, type[ImageFile.ImageFile]] = {
+OPENERS: dict[str, type[ImageFile.ImageFile]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
     "png": PngImagePlugin.PngImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
@@ -225,7 +225,7 @@ def _decode_other(data: bytes, container: Container, max_pixels: int) -> tuple[P
     # Some libraries switch Pillow's strictness off for the whole process; half a picture must never pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     # The format's own class instead of Image.open, whose bomb check is a process-wide setting and warns.
-    with _OPENERS[container.format](io.BytesIO(data)) as image:
+    with OPENERS[container.format](io.BytesIO(data)) as image:
         _check_size(image.size, max_pixels)
         orientation = container.orientation
         if container.format == "tiff":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from toolkit.data.report.survey import Survey
     from toolkit.data.types import Data
     from toolkit.hooks.types import OptimizerSetup, Option
     from toolkit.models.bundle import Bundle
@@ -58,6 +59,16 @@ def vtk_data(recipe: Recipe, run: Run) -> Data | None:
 
     Under ``vtk eval`` on other data ``run.directory`` is None and ``run.trained_meta`` is the bundle's ``meta``: give
     every labelled sample as ``test``, with the classes of that meta, matched by name.
+    """
+
+
+@hookspec(firstresult=True)
+def vtk_survey(recipe: Recipe) -> Survey | None:
+    """What there is to read of the data set: names, labels and splits, without opening a picture.
+
+    Called by ``vtk check`` where a report on the data is wanted, and never by a run. Data that a run would refuse are
+    listed all the same, with their faults. None: the task has no data set. Tasks on labelled images answer with
+    ``toolkit.data.report.survey.survey_images``.
     """
 
 

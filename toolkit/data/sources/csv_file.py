@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,10 @@ from toolkit.data.sources.missing import existing_file, existing_folder
 from toolkit.data.sources.table import bad_line, read_table
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["CsvFile", "Row", "read_rows", "require_files"]
+if TYPE_CHECKING:
+    from toolkit.data.report.survey import Survey
+
+__all__ = ["CsvFile", "Row", "missing_files", "read_rows", "require_files"]
 
 _SHOWN = 10
 _MANY = 1000
@@ -36,6 +39,24 @@ class CsvFile(Source):
     obtain: str | None = Field(None, description="How to get the data; shown where they are missing.")
 
     def load(self) -> Found:
+        file, root, rows = self._read()
+        require_files(file, root, rows)
+        return self._found(file, root, rows)
+
+    def survey(self) -> Survey:
+        """Every line whose file is there; the other lines, and pictures without a line, are faults."""
+        from toolkit.data.report.listing import missing_rows, unlisted
+        from toolkit.data.report.survey import survey_of
+
+        file, root, rows = self._read()
+        missing = missing_files(root, rows)
+        gone = {row.line for row in missing}
+        faults = missing_rows(file, [(row.line, row.fields[0]) for row in missing])
+        faults += unlisted(root, (row.fields[0] for row in rows))
+        return survey_of(self._found(file, root, [row for row in rows if row.line not in gone]), str(file), faults)
+
+    def _read(self) -> tuple[Path, Path, list[Row]]:
+        """The table, the folder that its paths start from, and its rows."""
         file = existing_file(self.file, self.obtain)
         root = file.parent if self.root is None else existing_folder(self.root, self.obtain)
         columns = [self.path_column, self.label_column]
@@ -43,7 +64,11 @@ class CsvFile(Source):
             columns.append(self.split_column)
         rows = read_rows(file, columns, self.delimiter)
         _require_once(file, rows)
-        require_files(file, root, rows)
+        return file, root, rows
+
+    def _found(self, file: Path, root: Path, rows: list[Row]) -> Found:
+        if not rows:
+            raise VtkError("none of its files are there", place=str(file), code=ExitCode.NO_INPUT)
         if self.split_column is None:
             return Found.aligned(_index(root, rows))
         parts = _by_split(file, rows, self.split_column)
@@ -76,8 +101,7 @@ def read_rows(file: Path, columns: list[str], delimiter: str | None = None) -> l
 
 def require_files(file: Path, root: Path, rows: list[Row]) -> None:
     """Each row's first field must name a file below ``root``."""
-    exists = _Files(root, list_folders=len(rows) > _MANY)
-    missing = [row for row in rows if not exists(row.fields[0])]
+    missing = missing_files(root, rows)
     if not missing:
         return
     lines = "".join(f"\n  line {row.line}: {row.fields[0]}" for row in missing[:_SHOWN])
@@ -88,6 +112,12 @@ def require_files(file: Path, root: Path, rows: list[Row]) -> None:
         hint=f"the paths start from {root}; set `root` if they start elsewhere",
         code=ExitCode.NO_INPUT,
     )
+
+
+def missing_files(root: Path, rows: list[Row]) -> list[Row]:
+    """The rows whose first field names no file below ``root``."""
+    exists = _Files(root, list_folders=len(rows) > _MANY)
+    return [row for row in rows if not exists(row.fields[0])]
 
 
 class _Files:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,9 @@ from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
 from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import scan, visible_folders
 from toolkit.errors import VtkError
+
+if TYPE_CHECKING:
+    from toolkit.data.report.survey import Survey
 
 __all__ = ["SPLIT_NAMES", "Folder"]
 
@@ -41,6 +44,13 @@ class Folder(Source):
             return Found.aligned(_classes_in(root, "."))
         parts = {split: _classes_in(root, folder) for split, folder in splits.items()}
         return Found.aligned(parts["train"], parts.get("val"), parts.get("test"))
+
+    def survey(self) -> Survey:
+        """Every picture there is, whatever :meth:`load` would object to."""
+        from toolkit.data.report.listing import survey_folders
+
+        root = existing_folder(self.root, self.obtain)
+        return survey_folders(root, _split_folders(root))
 
 
 def _split_folders(root: Path) -> dict[str, str] | None:

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ import numpy.typing as npt
 from toolkit.data.sources.missing import listed
 from toolkit.errors import VtkError
 from toolkit.recipe.section import Section
+
+if TYPE_CHECKING:
+    from toolkit.data.report.survey import Survey
 
 __all__ = ["Found", "ImageArrays", "ImageFiles", "Source", "class_map", "natural_key"]
 
@@ -140,6 +143,17 @@ class Source(Section):
     @abstractmethod
     def load(self) -> Found:
         """Finds the samples. Raises ``VtkError`` for missing, empty or contradictory data."""
+
+    def survey(self) -> Survey:
+        """What ``vtk check`` reads: :meth:`load`, but with faults listed where they need not stop the listing."""
+        from toolkit.data.report.survey import survey_of
+
+        return survey_of(self.load(), self.place)
+
+    @property
+    def place(self) -> str:
+        """Where the data are, for people."""
+        return str(getattr(self, "root", None) or getattr(self, "file", None) or getattr(self, "name", "the source"))
 
     def downloads(self) -> list[str]:
         """What :meth:`load` would fetch over the network now, one line each."""

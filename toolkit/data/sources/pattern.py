@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
@@ -12,7 +12,12 @@ from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import scan
 from toolkit.errors import VtkError
 
+if TYPE_CHECKING:
+    from toolkit.data.report.survey import Survey
+
 __all__ = ["Pattern"]
+
+_UNMATCHED = "its name does not match"
 
 
 class Pattern(Source):
@@ -60,7 +65,18 @@ class Pattern(Source):
                 place=str(root),
                 hint="mend the pattern, or set `unmatched: ignore` to leave these files out",
             )
-        ignored = [(path, "its name does not match") for path in unmatched]
+        ignored = [(path, _UNMATCHED) for path in unmatched]
         ignored += [(path, "not a picture") for path in others]
         targets, classes = class_map(list(labels.values()))
         return Found.aligned(ImageFiles(root, tuple(labels), targets, classes, tuple(ignored)))
+
+    def survey(self) -> Survey:
+        """Every picture whose name matches; those that do not are a fault."""
+        from toolkit.data.report.listing import unlabelled
+        from toolkit.data.report.survey import survey_of
+
+        found = self.model_copy(update={"unmatched": "ignore"}).load()
+        ignored = getattr(found.train, "ignored", ())
+        unmatched = [path for path, reason in ignored if reason == _UNMATCHED]
+        remedy = "Their names do not match the pattern. Mend the pattern, rename them, or set `unmatched: ignore`."
+        return survey_of(found, self.place, unlabelled(unmatched, remedy) if self.unmatched == "error" else [])

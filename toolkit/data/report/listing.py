@@ -1,0 +1,95 @@
+"""Listing data sets that a run would refuse, so that a report can name all of their faults at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from toolkit.data.report.fault import Case, Fault, counted
+from toolkit.data.report.survey import Survey, SurveyPart
+from toolkit.data.sources.index import natural_key
+from toolkit.data.sources.scan import scan, visible_folders
+
+__all__ = ["missing_rows", "survey_folders", "unlabelled", "unlisted"]
+
+
+def survey_folders(root: Path, splits: dict[str, str] | None) -> Survey:
+    """A folder with one sub-folder for each class, or with split folders of that form.
+
+    Args:
+        splits: split → its folder's name; None where ``root`` itself holds the classes.
+    """
+    parts: dict[str, SurveyPart] = {}
+    loose: list[str] = []
+    others: list[str] = []
+    empty: list[str] = []
+    for split, folder in (splits or {"train": "."}).items():
+        top, prefix = root / folder, "" if folder == "." else f"{folder}/"
+        beside, litter = scan(top, nested=False)
+        loose += [prefix + path for path in beside]
+        others += [prefix + path for path in litter]
+        names: list[str] = []
+        labels: list[tuple[str, ...]] = []
+        for label in sorted(visible_folders(top), key=natural_key):
+            pictures, litter = scan(top / label)
+            others += [f"{prefix}{label}/{path}" for path in litter]
+            names += [f"{prefix}{label}/{path}" for path in pictures]
+            labels += [(label,)] * len(pictures)
+            if not pictures:
+                empty.append(prefix + label)
+        classes = tuple(dict.fromkeys(label for (label,) in labels))
+        parts[split] = SurveyPart(names, labels, classes, files=[root / name for name in names])
+    if splits:
+        beside, litter = scan(root, nested=False)
+        loose, others = beside + loose, litter + others
+    return Survey(str(root), parts, [*_empty_folders(empty), *unlabelled(loose, _IN_NO_FOLDER), *_no_pictures(others)])
+
+
+_IN_NO_FOLDER = "They lie in no class folder and are left out. Move them into one, or delete them."
+
+
+def unlabelled(names: Sequence[str], remedy: str) -> list[Fault]:
+    """Pictures without a label."""
+    if not names:
+        return []
+    message = counted(len(names), "picture has no label", "pictures have no label")
+    return [Fault("unlabelled", "warning", message, remedy, _cases(names))]
+
+
+def missing_rows(table: Path, rows: Sequence[tuple[int, str]]) -> list[Fault]:
+    """Lines of a table, each with its number and path, whose files are not there."""
+    if not rows:
+        return []
+    message = counted(len(rows), "file of the table is not there", "files of the table are not there")
+    cases = tuple(Case((path,), f"{table}, line {line}") for line, path in rows)
+    return [Fault("missing-file", "error", message, "Bring them back, or take their lines out of the table.", cases)]
+
+
+def unlisted(root: Path, listed: Iterable[str]) -> list[Fault]:
+    """Pictures below a table's folder that no line names."""
+    named = {os.path.relpath(path, root) if os.path.isabs(path) else os.path.normpath(path) for path in listed}
+    pictures, _ = scan(root)
+    return unlabelled(
+        [path for path in pictures if os.path.normpath(path) not in named],
+        "They lie beside the table, and no line of it names them. Add lines for them, or move them elsewhere.",
+    )
+
+
+def _empty_folders(names: Sequence[str]) -> list[Fault]:
+    if not names:
+        return []
+    message = counted(len(names), "class folder holds no picture", "class folders hold no picture")
+    remedy = "Fill it, remove it, or hide it with a leading dot: each visible folder is a class."
+    return [Fault("empty-class-folder", "error", message, remedy, _cases(names))]
+
+
+def _no_pictures(names: Sequence[str]) -> list[Fault]:
+    if not names:
+        return []
+    message = counted(len(names), "file is no picture by its name", "files are no pictures by their names")
+    return [Fault("other-file", "note", message, "They are left out. Nothing needs to be done.", _cases(names))]
+
+
+def _cases(names: Sequence[str]) -> tuple[Case, ...]:
+    return tuple(Case((name,)) for name in names)

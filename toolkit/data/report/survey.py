@@ -1,0 +1,151 @@
+"""What a data set claims to hold before any file is opened: names, labels and splits, in a form that knows no task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.data.report.fault import Fault
+from toolkit.data.sources.index import Found, ImageArrays, ImageFiles, Source
+from toolkit.errors import VtkError
+
+if TYPE_CHECKING:
+    from toolkit.data.sections import ImageData
+
+__all__ = ["Survey", "SurveyPart", "part_of", "survey_images", "survey_of"]
+
+Pixels = npt.NDArray[np.uint8]
+Index = ImageFiles | ImageArrays
+
+
+@dataclass(frozen=True)
+class SurveyPart:
+    """One split.
+
+    Args:
+        names: how the report calls each sample, e.g. the path below the data set's folder.
+        labels: the labels of each sample; none, one or several.
+        classes: every label that there is room for, whether a sample has it or not.
+        files: the file of each sample, or None where the pictures are in memory.
+        images: the pictures in memory, uint8 (n, h, w) or (n, h, w, c), or None.
+    """
+
+    names: Sequence[str]
+    labels: Sequence[tuple[str, ...]]
+    classes: tuple[str, ...] = ()
+    files: Sequence[Path] | None = None
+    images: Pixels | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a task hands over for ``vtk check`` to read: the answer of ``vtk_survey``.
+
+    Args:
+        place: where the data are, for people.
+        parts: split → samples. ``train`` alone: the data are not split.
+        faults: what is wrong with the listing itself, e.g. files that belong to no class.
+        cut: the splits are not the data set's own, the recipe makes them.
+        seen: the training sample at a position as it enters the model, uint8 (h, w, c), augmented, before it is
+            normalised; or None.
+        input_side: shorter side of the model's input in pixels, or None.
+    """
+
+    place: str
+    parts: Mapping[str, SurveyPart]
+    faults: Sequence[Fault] = ()
+    cut: bool = False
+    seen: Callable[[int], Pixels] | None = field(default=None, repr=False)
+    input_side: int | None = None
+
+
+def survey_of(found: Found, place: str, faults: Sequence[Fault] = ()) -> Survey:
+    """What a source found, as it is."""
+    parts = {"train": found.train, "val": found.val, "test": found.test}
+    return Survey(place, {name: part_of(index) for name, index in parts.items() if index is not None}, faults)
+
+
+def part_of(index: Index) -> SurveyPart:
+    """One split of a source. Targets are class numbers, shape (n,), or multi-hot, shape (n, classes)."""
+    labels: list[tuple[str, ...]] = [()] * len(index)
+    if index.targets is not None and index.targets.ndim == 1:
+        labels = [(index.classes[target],) for target in index.targets.tolist()]
+    elif index.targets is not None:
+        labels = [tuple(index.classes[place] for place in np.flatnonzero(row)) for row in index.targets]
+    if isinstance(index, ImageArrays):
+        return SurveyPart(index.keys, labels, index.classes, images=index.images)
+    return SurveyPart(index.keys, labels, index.classes, files=index.files)
+
+
+def survey_images(recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
+    """The survey of a task on labelled images: ``recipe.data`` is an :class:`ImageData` with a ``source``.
+
+    Args:
+        recipe: the task's.
+        cut: ``cut(recipe, found)`` splits what a source found as a run does; asked where the source has no splits of
+            its own, with ``data.limit`` lifted.
+
+    Raises:
+        VtkError: the data are missing, not yet downloaded, or described in a way that cannot be read.
+    """
+    source: Source = recipe.data.source
+    wanted = source.downloads()
+    if wanted:
+        raise VtkError(
+            f"the data are not here yet: {'; '.join(wanted)}",
+            hint="run the recipe once, or check it on data that need no download: add --demo",
+        )
+    survey = source.survey()
+    if set(survey.parts) == {"train"}:
+        survey = _as_cut(survey, recipe, cut)
+    seen = training_view(recipe.data, recipe.model, recipe.seed, survey.parts["train"]) if survey.parts else None
+    return replace(survey, seen=seen, input_side=recipe.data.image_size)
+
+
+def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
+    """Split as a run would split it. Data that no run would take stay as they are; ``vtk check`` says why."""
+    everything = recipe.model_copy(update={"data": recipe.data.model_copy(update={"limit": None})})
+    try:
+        found = cut(everything, recipe.data.source.load())
+    except VtkError:
+        return survey
+    return replace(survey_of(found, survey.place, survey.faults), cut=True)
+
+
+def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> Callable[[int], Pixels]:
+    """``view(i)``: sample ``i`` of the part as the first epoch shows it to the model, before it is normalised.
+
+    What works on whole batches (``data.mix``, ``data.erase``) is left out.
+    """
+    from toolkit.data.augment import steps_of
+    from toolkit.data.datasets import ArrayDataset
+    from toolkit.data.decode import decode
+    from toolkit.data.fused import augment_transform
+    from toolkit.data.images import build_preprocess
+    from toolkit.data.types import SampleIndex
+
+    preprocess = build_preprocess(data, model, in_memory=part.images is not None)
+
+    def in_memory(place: int) -> Pixels:
+        assert part.images is not None
+        dataset = ArrayDataset(part.images[[place]], None, preprocess, data.augment)
+        return dataset[SampleIndex(0, seed=seed)][0]
+
+    def from_file(place: int) -> Pixels:
+        assert part.files is not None
+        pixels: Pixels = transform(decode(part.files[place]), SampleIndex(place, seed=seed))
+        return pixels
+
+    if part.images is not None:
+        return in_memory
+    steps = steps_of(data.augment, preprocess.height, preprocess.width, small=False)
+    transform: Any = augment_transform(steps, preprocess) if steps else preprocess
+    return from_file
