@@ -86,3 +86,16 @@ def test_a_demo_is_called_one(vtk: Callable) -> None:
     assert "DEMO" in said.out
     assert "(demo)" in said.out
     assert "train 16" in said.out
+
+
+def test_a_task_without_a_data_set_says_so(vtk: Callable) -> None:
+    said = vtk("check", "toy.yaml", "--report")
+    assert said.code == ExitCode.USAGE
+    assert "the task 'toy' has no data set to report on" in said.err
+
+
+def test_a_page_that_could_not_be_written_is_told_before_anything_is_read(vtk: Callable) -> None:
+    said = vtk("check", "toy.yaml", "--html", "nowhere/page.html")
+    assert said.code == ExitCode.CANNOT_CREATE
+    assert said.out == ""
+    assert vtk("check", "toy.yaml", "--html", "page.html", "--no-report").code == ExitCode.USAGE

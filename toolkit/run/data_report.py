@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.setup import new_run
+from toolkit.hooks.manager import build_manager
+from toolkit.run.defaults import core_defaults
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,8 @@ def report_on(resolved: ResolvedRecipe, *, console: Console) -> DataReport:
     """
     from toolkit.data.report.data_report import check_data
 
-    survey: Survey | None = new_run(resolved, console=console).hook.vtk_survey(recipe=resolved.recipe)
+    hook = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task).hook
+    survey: Survey | None = hook.vtk_survey(recipe=resolved.recipe)
     if survey is None:
         raise VtkError(
             f"the task {resolved.recipe.task!r} has no data set to report on",
