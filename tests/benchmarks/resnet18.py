@@ -1,37 +1,49 @@
 """Training ResNet-18 at 224 from JPEGs: the toolkit beside a bare loop on ready tensors and the classic loop.
 
-    python tests/benchmarks/resnet18.py [--device cpu] [--images 320]
+    python tests/benchmarks/resnet18.py [--device cpu] [--pairs 10] [--block 1]
 
-The bare loop computes on one batch that lies ready, in the toolkit's precision and memory format: the ceiling. The
-classic loop is what tutorials teach: PIL, torchvision's first transforms, a DataLoader with two processes, float32.
+The bare loop computes on one batch that lies ready, in the toolkit's precision and memory format: the ceiling. Its
+steps are run between those of the toolkit, so that both meet the same machine; the figure is the median over the pairs.
+The classic loop is what tutorials teach: PIL, torchvision's first transforms, a DataLoader with two processes, float32.
+It runs in a process of its own, and so does a toolkit whose OpenMP threads spin as they do by default; ``vtk`` sets
+``GOMP_SPINCOUNT`` before it loads torch, and so does this script.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
+from toolkit.run.machine import tune_allocator, tune_environment  # noqa: E402
+
+UNTUNED = "--untuned" in sys.argv
+if not UNTUNED:
+    tune_environment()
+
 import torch  # noqa: E402
-from harness import compare, save, table  # noqa: E402
+from harness import save, table  # noqa: E402
 from rich.console import Console  # noqa: E402
 from torchvision.models import resnet18  # noqa: E402
 
 from toolkit import hookimpl  # noqa: E402
 from toolkit.recipe.load import load_text  # noqa: E402
 from toolkit.run.loop import fit  # noqa: E402
-from toolkit.run.machine import tune_allocator  # noqa: E402
 from toolkit.run.precision import plan_precision  # noqa: E402
 from toolkit.run.setup import prepare  # noqa: E402
 
-BATCH, WARM, STEPS = 32, 2, 8
+BATCH, WARM = 32, 2
 RECIPE = """
 extends: catsdogs
 name: bench
@@ -40,38 +52,13 @@ model: {pretrained: false}
 train: {epochs: null, steps: %(steps)d, batch_size: 32, best: last, device: %(device)s}
 extensions: {checkpoints: false, metrics: false, tensorboard: false, progress: false}
 """
+Pair = tuple[float, float]
 
 
-class Clock:
-    """Remembers when each step was done."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self.times: list[float] = []
-
-    @hookimpl(wrapper=True)
-    def vtk_step(self) -> Generator[None, Any, Any]:
-        result = yield
-        if self.device != "cpu":
-            torch.cuda.synchronize()
-        self.times.append(time.perf_counter())
-        return result
-
-    def rate(self) -> float:
-        """Images a second after the warm-up."""
-        return BATCH * (len(self.times) - WARM) / (self.times[-1] - self.times[WARM - 1])
-
-
-def ours(options: argparse.Namespace) -> float:
-    """Images a second of the toolkit, from files."""
-    text = RECIPE % {"images": options.images, "steps": WARM + STEPS * options.times, "device": options.device}
-    with tempfile.TemporaryDirectory() as folder:
-        run = prepare(load_text(text), console=Console(file=io.StringIO()), directory=Path(folder))
-        clock = Clock(options.device)
-        run.local["manager"].register(clock)
-        run.data.val = None
-        fit(run)
-    return clock.rate()
+def settle(device: str) -> None:
+    """Wait for the device."""
+    if device != "cpu":
+        torch.cuda.synchronize()
 
 
 def step(model: Any, optimizer: Any, images: Any, labels: Any, context: Any) -> None:
@@ -83,20 +70,57 @@ def step(model: Any, optimizer: Any, images: Any, labels: Any, context: Any) -> 
     optimizer.step()
 
 
-def bare(options: argparse.Namespace) -> float:
-    """Images a second on one ready batch, in the toolkit's precision and memory format."""
-    plan = plan_precision("auto", torch.device(options.device))
-    model = resnet18(num_classes=2).to(options.device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4, fused=True)
-    images = torch.randn(BATCH, 3, 224, 224, device=options.device).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(0, 2, (BATCH,), device=options.device)
-    clock = Clock(options.device)
-    for _ in range(WARM + STEPS * options.times):
-        step(model, optimizer, images, labels, plan.autocast())
-        if options.device != "cpu":
-            torch.cuda.synchronize()
-        clock.times.append(time.perf_counter())
-    return clock.rate()
+class Bare:
+    """The plain loop on one ready batch, in the toolkit's precision and memory format."""
+
+    def __init__(self, device: str) -> None:
+        self.device, self.plan = device, plan_precision("auto", torch.device(device))
+        self.model = resnet18(num_classes=2).to(device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, weight_decay=1e-4, fused=True)
+        self.images = torch.randn(BATCH, 3, 224, 224, device=device).contiguous(memory_format=torch.channels_last)
+        self.labels = torch.randint(0, 2, (BATCH,), device=device)
+
+    def block(self, steps: int) -> float:
+        """Seconds of so many steps."""
+        start = time.perf_counter()
+        for _ in range(steps):
+            step(self.model, self.optimizer, self.images, self.labels, self.plan.autocast())
+        settle(self.device)
+        return time.perf_counter() - start
+
+
+class Pairs:
+    """Times blocks of the toolkit's steps, and one of the bare loop after each."""
+
+    def __init__(self, device: str, block: int) -> None:
+        self.bare, self.size, self.done = Bare(device), block, 0
+        self.seconds: list[Pair] = []
+        self.start = time.perf_counter()
+
+    @hookimpl(wrapper=True)
+    def vtk_step(self) -> Generator[None, Any, Any]:
+        result = yield
+        self.done += 1
+        if self.done % self.size == 0:
+            settle(self.bare.device)
+            ours = time.perf_counter() - self.start
+            self.seconds.append((self.bare.block(self.size), ours))
+            self.start = time.perf_counter()
+        return result
+
+
+def pairs(options: argparse.Namespace) -> list[Pair]:
+    """Images a second, (bare, toolkit), of each pair after the warm-up."""
+    steps = options.block * (WARM + options.pairs)
+    text = RECIPE % {"images": options.images, "steps": steps, "device": options.device}
+    with tempfile.TemporaryDirectory() as folder:
+        run = prepare(load_text(text), console=Console(file=io.StringIO()), directory=Path(folder))
+        timed = Pairs(options.device, options.block)
+        run.local["manager"].register(timed)
+        run.data.val = None
+        fit(run)
+    images = BATCH * options.block
+    return [(images / bare, images / ours) for bare, ours in timed.seconds[WARM:]]
 
 
 class Photographs(torch.utils.data.Dataset[Any]):
@@ -122,25 +146,20 @@ class Photographs(torch.utils.data.Dataset[Any]):
         return self.transform(Image.open(file).convert("RGB")), int(file.name.startswith("dog"))
 
 
-def classic(options: argparse.Namespace, folder: Path) -> float:
+def classic(options: argparse.Namespace) -> float:
     """Images a second of the loop that tutorials teach."""
     model = resnet18(num_classes=2).to(options.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)
-    clock, done = Clock(options.device), 0
     loader = torch.utils.data.DataLoader(
-        Photographs(folder), BATCH, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
+        Photographs(drawings(options)), BATCH, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
     )
-    from contextlib import nullcontext
-
-    while True:
+    times: list[float] = []
+    while len(times) < options.block * (WARM + options.pairs):
         for images, labels in loader:
             step(model, optimizer, images.to(options.device), labels.to(options.device), nullcontext())
-            if options.device != "cpu":
-                torch.cuda.synchronize()
-            clock.times.append(time.perf_counter())
-            done += 1
-            if done == WARM + STEPS * options.times:
-                return clock.rate()
+            settle(options.device)
+            times.append(time.perf_counter())
+    return BATCH * (len(times) - WARM) / (times[-1] - times[WARM - 1])
 
 
 def drawings(options: argparse.Namespace) -> Path:
@@ -150,25 +169,51 @@ def drawings(options: argparse.Namespace) -> Path:
     return Path(run.data.train.paths[0]).parent
 
 
+def elsewhere(options: argparse.Namespace, case: str) -> list[float]:
+    """The numbers that a process of its own prints, untuned."""
+    words = ["--case", case, "--untuned", "--device", options.device, "--images", str(options.images)]
+    words += ["--pairs", str(max(options.pairs // 3, 2)), "--block", str(options.block)]
+    env = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    done = subprocess.run([sys.executable, __file__, *words], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return [float(word) for word in done.stdout.split()]
+
+
 def main() -> None:
     """Measure and write ``tests/benchmarks/results/resnet18-DEVICE.md``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--images", type=int, default=320)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--times", type=int, default=1, help="multiplies the number of steps")
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--block", type=int, default=1, help="steps of each side in a pair")
+    parser.add_argument("--case", choices=["pairs", "classic"], help="print the numbers of one case")
+    parser.add_argument("--untuned", action="store_true", help="without vtk's settings of the process")
     options = parser.parse_args()
-    folder = drawings(options)
-    # The classic goes first and untuned: what the toolkit sets in the process must not help it.
-    base = compare({"classic": lambda: classic(options, folder)}, options.repeats)
-    tune_allocator()
-    found = base | compare(
-        {"bare loop on ready tensors": lambda: bare(options), "vtk from JPEGs": lambda: ours(options)}, options.repeats
-    )
-    ceiling, plan = found["bare loop on ready tensors"], plan_precision("auto", torch.device(options.device))
-    rows = [[n, f"{r:.1f}", f"{r / found['classic']:.2f}", f"{r / ceiling:.3f}"] for n, r in found.items()]
-    columns = [f"{plan.name}, batch {BATCH}", "images/s", "of the classic", "of the bare loop"]
+    if not UNTUNED:
+        tune_allocator()
+    if options.case:
+        found = [classic(options)] if options.case == "classic" else [rate for pair in pairs(options) for rate in pair]
+        print(*found)
+        return
+    tuned = pairs(options)
+    spinning = elsewhere(options, "pairs")
+    base = elsewhere(options, "classic")[0]
+    rows = [["classic loop", f"{base:.2f}", "1.00", f"{base / statistics.median(b for b, _ in tuned):.3f}", ""]]
+    rows.append(["bare loop on ready tensors", *_row([b for b, _ in tuned], base), "1.000", ""])
+    for name, found in (
+        ("vtk from JPEGs", tuned),
+        ("the same without vtk's settings of the process", list(zip(spinning[::2], spinning[1::2], strict=True))),
+    ):
+        shares = sorted(ours / bare for bare, ours in found)
+        spread = f"{shares[0]:.2f} to {shares[-1]:.2f}, {len(shares)} pairs"
+        rows.append([name, *_row([ours for _, ours in found], base), f"{statistics.median(shares):.3f}", spread])
+    plan = plan_precision("auto", torch.device(options.device))
+    columns = [f"{plan.name}, batch {BATCH}", "images/s", "of the classic", "of the bare loop beside it", ""]
     save(f"resnet18-{options.device}", table("ResNet-18 at 224, training", columns, rows))
+
+
+def _row(rates: list[float], base: float) -> list[str]:
+    middle = statistics.median(rates)
+    return [f"{middle:.2f}", f"{middle / base:.2f}"]
 
 
 if __name__ == "__main__":

@@ -161,3 +161,22 @@ def test_best_follows_the_direction_of_its_metric(make_run: MakeRun) -> None:
     fit(run)
     assert run.best is not None
     assert run.best.value == min(row["val/mae"] for row in run.history)
+
+
+def test_an_optimizer_that_clears_gradients_in_its_own_way_is_asked_to(make_run: MakeRun) -> None:
+    cleared = []
+
+    class Counting(torch.optim.SGD):
+        def zero_grad(self, set_to_none: bool = True) -> None:
+            cleared.append(1)
+            super().zero_grad(set_to_none)
+
+    class Plugin:
+        @hookimpl
+        def vtk_optimizer(self, model: torch.nn.Module) -> torch.optim.Optimizer:
+            return Counting(model.parameters(), lr=0.01)
+
+    run = make_run()
+    run.local["manager"].register(Plugin())
+    fit(run)
+    assert len(cleared) == run.step > 0

@@ -38,11 +38,11 @@ class Fetch:
     def __init__(self, dataset: Any, collate: Callable[[list[Any]], Any] | None = None) -> None:
         self.dataset = dataset
         self.collate = collate
+        self._whole = getattr(dataset, "__getitems__", None)
 
     def __call__(self, indices: IndexBatch) -> Any:
         try:
-            whole = getattr(self.dataset, "__getitems__", None)
-            fetched = whole(indices) if whole is not None else [self.dataset[index] for index in indices]
+            fetched = self._whole(indices) if self._whole is not None else [self.dataset[index] for index in indices]
             return self._join(fetched) if isinstance(fetched, list) else fetched
         except VtkError:
             raise

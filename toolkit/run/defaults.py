@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.hooks.markers import hookimpl
+from toolkit.run.step import core_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,6 @@ class CoreDefaults:
     @hookimpl
     def vtk_step(self, run: Run, batch: Any) -> Any:
         """Zero, forward, loss, backward, clip, step."""
-        from toolkit.run.step import core_step
-
         return core_step(run, batch)
 
     @hookimpl

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.data.balance import Resampled
 from toolkit.data.loaders import build_loader
 from toolkit.errors import VtkError
+from toolkit.hooks.direct import direct
 from toolkit.hooks.types import OptimizerSetup
 from toolkit.models.freeze import set_train_mode
 from toolkit.run import keeping
@@ -90,7 +91,7 @@ def train_epoch(run: Run, batches: Any) -> None:
     per_step = run.scheduler is not None and run.schedule_interval == "step"
     counts_steps = run.stage.steps is not None
     position, losses, interrupt = run.position, run.losses, run.interrupt
-    step = run.hook.vtk_step
+    step = direct(run.local["manager"], "vtk_step")
     for _ in range(run.epoch_steps - position.epoch_step):
         if interrupt.code is not None:
             interrupt_training(run)

@@ -11,31 +11,34 @@ import torch
 from torch import Tensor
 
 FLUSH_BYTES = 32 << 20
+_LOSS = ("loss",)
 
 
 class LossMeter:
     """Weighted sums of an epoch's losses, and the step records that loggers get.
 
-    Losses stay on the device until :meth:`drain`, so that no step waits for the device. The sums are made in double
-    precision in step order, so the time of draining changes nothing.
+    Losses on a device other than the CPU stay there until :meth:`drain`, so that no step waits for it. The sums are
+    made in double precision in step order, so the time of draining changes nothing.
     """
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
         self.weight = 0.0
-        self._pending: list[tuple[int, float, float, tuple[str, ...], list[Tensor]]] = []
+        self._pending: list[tuple[int, float, int, tuple[str, ...], tuple[Tensor | float, ...]]] = []
         self._drained_at = time.monotonic()
 
     def add(self, step: int, loss: Tensor | Mapping[str, Tensor], weight: int, lr: float, norm: Tensor | None) -> None:
         """Remember the loss of one step, of ``weight`` samples."""
-        if isinstance(loss, Mapping):
-            names = ("loss", *loss)
-            values = [torch.stack([v.detach() for v in loss.values()]).sum(), *(v.detach() for v in loss.values())]
+        names: tuple[str, ...] = _LOSS
+        values: tuple[Tensor | float, ...]
+        if isinstance(loss, Tensor):
+            values = (_kept(loss),)
         else:
-            names, values = ("loss",), [loss.detach()]
+            names = ("loss", *loss)
+            values = (_kept(torch.stack([v.detach() for v in loss.values()]).sum()), *map(_kept, loss.values()))
         if norm is not None:
-            names, values = (*names, "grad_norm"), [*values, norm]
-        self._pending.append((step, lr, float(weight), names, values))
+            names, values = (*names, "grad_norm"), (*values, _kept(norm))
+        self._pending.append((step, lr, weight, names, values))
 
     def due(self, seconds: float = 1.0) -> bool:
         """Whether it is time to drain."""
@@ -145,11 +148,18 @@ class OutputBuffer:
             metric._update_count = max(metric._update_count, 1)
 
 
-def _read(values: list[Tensor]) -> list[float]:
+def _kept(value: Tensor) -> Tensor | float:
+    """A scalar as it waits to be read: a number already where nobody has to wait for it."""
+    return value.item() if value.is_cpu else value.detach()
+
+
+def _read(values: list[Tensor | float]) -> list[float]:
     """The scalars as numbers, with one wait for the device."""
-    if all(v.device.type == "cpu" for v in values):
-        return [v.item() for v in values]
-    return [float(x) for x in torch.stack([v.reshape(()).float() for v in values]).tolist()]
+    waiting = [v.reshape(()).float() for v in values if isinstance(v, Tensor)]
+    if not waiting:
+        return values  # type: ignore[return-value]
+    numbers = iter(torch.stack(waiting).tolist())
+    return [float(next(numbers)) if isinstance(v, Tensor) else v for v in values]
 
 
 def _detached(value: Any) -> Any:
@@ -172,11 +182,11 @@ def scalar(value: Any) -> float:
 
 def batch_length(batch: Any) -> int:
     """Samples in a batch: the length of its first part that has one, else 1."""
-    parts = batch.values() if isinstance(batch, Mapping) else batch
+    parts = batch if isinstance(batch, tuple) or not isinstance(batch, Mapping) else batch.values()
     for part in parts:
         if isinstance(part, Tensor):
             if part.dim():
-                return int(part.shape[0])
+                return len(part)
         elif hasattr(part, "__len__") and not isinstance(part, str):
             return len(part)
     return 1
