@@ -9,6 +9,7 @@ import pytest
 
 from toolkit.cli.failures import report
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.signals import Interrupted
 
 
 class OutOfMemoryError(RuntimeError):
@@ -27,6 +28,7 @@ class OutOfMemoryError(RuntimeError):
         (click.UsageError("no such thing"), ExitCode.USAGE, "error: no such thing\n"),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "interrupted\n"),
         (click.Abort(), ExitCode.INTERRUPTED, "interrupted\n"),
+        (Interrupted(ExitCode.TERMINATED), ExitCode.TERMINATED, "interrupted (terminated)\n"),
         (OSError(errno.ENOSPC, "full", "/data/x"), ExitCode.IO, "error: /data/x: No space left on device\n"),
         (SystemExit(3), 3, ""),
         (SystemExit(None), ExitCode.OK, ""),

@@ -10,6 +10,7 @@ import traceback
 import click
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.signals import Interrupted
 
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
 
@@ -48,6 +49,8 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
         return _usage(error), ExitCode.USAGE
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return "interrupted", ExitCode.INTERRUPTED
+    if isinstance(error, Interrupted):
+        return str(error), error.code
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return _out_of_memory(error), ExitCode.OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:

@@ -140,10 +140,11 @@ def choose_workers(
         return workers, chosen
     if getattr(dataset, "in_memory", False) or (chosen == "process" and batches <= _FEW_BATCHES):
         return 0, chosen
-    return min(_usable_cores(), _MOST_WORKERS), chosen
+    return min(usable_cores(), _MOST_WORKERS), chosen
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 
 def to_device(value: Any, device: torch.device) -> Any:
     """Tensors of a nested batch moved to the device; everything else as it is."""
+    return map_tensors(value, lambda tensor: tensor.to(device, non_blocking=True))
+
+
+def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A nested batch with each tensor changed; everything else as it is."""
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        return change(value)
     if isinstance(value, tuple):
-        moved = [to_device(v, device) for v in value]
-        return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
+        changed = [map_tensors(v, change) for v in value]
+        return type(value)(*changed) if hasattr(value, "_fields") else tuple(changed)
     if isinstance(value, list):
-        return [to_device(v, device) for v in value]
+        return [map_tensors(v, change) for v in value]
     if isinstance(value, Mapping):
-        return {k: to_device(v, device) for k, v in value.items()}
+        return {k: map_tensors(v, change) for k, v in value.items()}
     return value
 
 

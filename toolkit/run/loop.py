@@ -23,6 +23,7 @@ from toolkit.run.step import MicroBatches, NonFiniteLoss
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
+    from toolkit.recipe.sections import LoaderSection
     from toolkit.run.run import Run
     from toolkit.run.stages import Stage
 
@@ -213,9 +214,9 @@ def evaluator(run: Run) -> Evaluator:
     return Evaluator(run.judged, run.data, run.loss, run.precision, run.device, run.seed, each)
 
 
-def training_loader(run: Run) -> Any:
-    """Draws the training split in a new order each pass, as the recipe's ``train`` and ``loader`` say."""
-    recipe, options = run.recipe, run.recipe.loader
+def training_loader(run: Run, options: LoaderSection | None = None) -> Any:
+    """Draws the training split in a new order each pass, as the recipe's ``train`` and ``loader`` (or others) say."""
+    recipe, options = run.recipe, options or run.recipe.loader
     samples = run.data.train.dataset if isinstance(run.data.train, Resampled) else run.data.train
     return build_loader(
         run.data.train,
