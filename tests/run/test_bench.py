@@ -32,7 +32,7 @@ MakeRun = Callable[..., Run]
 FOLDERS = """
 task: classification
 data: {source: {name: folder, root: %s}, image_size: 32, augment: light}
-model: {name: cnn, layers: [{conv: 4}, {pool: 2}, {dense: out}]}
+model: {name: cnn, channels: [4], hidden: []}
 train: {epochs: 1, batch_size: 8, best: last}
 loader: {workers: 0}
 """

@@ -16,7 +16,7 @@ import torch
 
 from toolkit.errors import VtkError
 from toolkit.models.freeze import set_train_mode
-from toolkit.run.batches import training_batches
+from toolkit.run.batches import training_batches, with_samples
 from toolkit.run.clocks import PREPARE, STEP_PARTS, clocks_in, settle
 from toolkit.run.fetch_parts import fetch_parts
 from toolkit.run.loop import enter_stage, samples_in
@@ -158,11 +158,11 @@ def ready_run(resolved: ResolvedRecipe, console: Console, directory: Path, inter
 
 @contextmanager
 def batches_of(run: Run, loader: Loader) -> Iterator[Iterator[Any]]:
-    """What each step consumes, by another loader."""
+    """What each step consumes, by this loader; steps without samples, whose images cannot be read, are left out."""
     before, run.loader = run.loader, loader
     try:
         with closing(training_batches(run)) as batches:
-            yield batches
+            yield with_samples(batches)
     finally:
         run.loader = before
 
@@ -177,7 +177,7 @@ def data_rate(run: Run, loader: Loader, seconds: float) -> Rate:
 
 def one_batch(run: Run) -> Any:
     """The first batch, on the device and transformed."""
-    with closing(training_batches(run)) as batches:
+    with batches_of(run, run.loader) as batches:
         return next(batches)
 
 
@@ -220,7 +220,7 @@ def whole_rate(
     begin: Callable[[], None] = lambda: None,
 ) -> Rate:
     """Steps as in training, each with a batch of its own."""
-    with closing(training_batches(run)) as batches:
+    with batches_of(run, run.loader) as batches:
         fetch = around(lambda: next(batches))
 
         def one() -> int:
