@@ -11,6 +11,7 @@ import pytest
 from toolkit.hooks import specs
 from toolkit.hooks.direct import direct
 from toolkit.hooks.markers import PROJECT, hookimpl
+from toolkit.hooks.trace import HookTrace
 
 
 class Core:
@@ -23,6 +24,12 @@ class Other:
     @hookimpl
     def vtk_step(self, batch: Any) -> Any:
         return "other" if batch == "other's" else None
+
+
+class Swapped:
+    @hookimpl
+    def vtk_step(self, batch: Any, run: Any) -> Any:
+        return ["swapped", run, batch]
 
 
 class Wrapper:
@@ -40,7 +47,7 @@ def manager() -> pluggy.PluginManager:
 
 def answers(manager: pluggy.PluginManager) -> tuple[Callable[..., Any], Any]:
     step = direct(manager, "vtk_step")
-    answer = step(run=1, batch=2)
+    answer = step(1, 2)
     assert answer == manager.hook.vtk_step(run=1, batch=2)
     return step, answer
 
@@ -64,12 +71,25 @@ def test_a_second_plugin_is_asked_first_and_may_pass(manager: pluggy.PluginManag
     manager.register(Other())
     step, answer = answers(manager)
     assert answer == ["core", 1, 2]
-    assert step(run=1, batch="other's") == "other"
+    assert step(1, "other's") == "other"
 
 
 def test_one_that_takes_fewer_arguments_is_called_through_the_hook(manager: pluggy.PluginManager) -> None:
     manager.register(Other())
-    assert direct(manager, "vtk_step")(run=1, batch="other's") == "other"
+    assert direct(manager, "vtk_step")(1, "other's") == "other"
+
+
+def test_one_that_takes_them_in_another_order_gets_each_by_name(manager: pluggy.PluginManager) -> None:
+    manager.register(Swapped())
+    assert answers(manager)[1] == ["swapped", 1, 2]
+
+
+def test_a_traced_hook_is_traced(manager: pluggy.PluginManager) -> None:
+    manager.register(Core(), name="core")
+    trace = HookTrace()
+    trace.attach(manager)
+    assert answers(manager)[1] == ["core", 1, 2]
+    assert [(line.hook, line.calls) for line in trace.lines] == [("vtk_step", 2)]
 
 
 def test_who_watches_the_calls_sees_each(manager: pluggy.PluginManager) -> None:
@@ -80,7 +100,7 @@ def test_who_watches_the_calls_sees_each(manager: pluggy.PluginManager) -> None:
         seen.append(name)
 
     undo = manager.add_hookcall_monitoring(before, lambda *_: None)
-    direct(manager, "vtk_step")(run=1, batch=2)
+    direct(manager, "vtk_step")(1, 2)
     undo()
-    direct(manager, "vtk_step")(run=1, batch=2)
+    direct(manager, "vtk_step")(1, 2)
     assert seen == ["vtk_step"]

@@ -19,7 +19,7 @@ VERBS = {
     "predict": "Predict image files with a finished run.",
     "eval": "Evaluate a finished run on a split or on new data.",
     "tune": "Find a learning rate for a recipe.",
-    "bench": "Measure how fast a recipe trains here, and what holds it back.",
+    "bench": "Measure how fast a recipe trains here.",
     "recipes": "List, show or copy the shipped recipes.",
     "plugins": "List, check or show the installed tasks and extensions.",
     "schema": "Print a task's recipe schema.",

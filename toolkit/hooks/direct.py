@@ -11,18 +11,19 @@ from toolkit.hooks.markers import PROJECT
 
 
 def direct(manager: pluggy.PluginManager, hook: str) -> Callable[..., Any]:
-    """What to call for a ``firstresult`` hook that is called very often; the arguments are those of the hook, by name.
+    """What to call for a ``firstresult`` hook that is called very often, with its arguments in the order of the hook.
 
-    It is the one implementation itself where there is just one that takes every argument of the hook, no wrapper stands
-    around it and nobody watches the calls; else the hook. Ask again after plugins may have been registered.
+    It is the one implementation itself where there is just one that takes the same arguments, no wrapper stands around
+    it and nobody watches the calls; else it goes through the hook. Ask again after plugins may have been registered.
     """
     caller = getattr(manager.hook, hook)
+    names = tuple(caller.spec.argnames)
     implementations = caller.get_hookimpls()
-    if len(implementations) != 1 or _watched(manager):
-        return caller  # type: ignore[no-any-return]
-    only = implementations[0]
-    plain = not (only.wrapper or only.hookwrapper) and set(only.argnames) == set(caller.spec.argnames)
-    return only.function if plain else caller  # type: ignore[no-any-return]
+    if len(implementations) == 1 and not _watched(manager):
+        only = implementations[0]
+        if not (only.wrapper or only.hookwrapper) and tuple(only.argnames) == names:
+            return only.function  # type: ignore[no-any-return]
+    return lambda *values: caller(**dict(zip(names, values, strict=True)))
 
 
 def _watched(manager: pluggy.PluginManager) -> bool:

@@ -101,7 +101,7 @@ def train_epoch(run: Run, batches: Any) -> None:
         # A step none of whose images can be read teaches nothing, but it has its place in epoch and schedule.
         teaches = samples > 0 or not is_nothing(batch)
         if teaches:
-            losses.add(position.step + 1, step(run=run, batch=batch), samples, lr, run.grad_norm)
+            losses.add(position.step + 1, step(run, batch), samples, lr, run.grad_norm)
         if per_step:
             run.scheduler.step()
         position.step += 1
