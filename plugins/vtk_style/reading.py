@@ -92,8 +92,10 @@ def locate(source: str) -> Path:
     return path
 
 
-def read_picture(source: str, background: Sequence[float] = (1.0, 1.0, 1.0)) -> Picture:
-    """Decode a picture file.
+def read_picture(
+    source: str, background: Sequence[float] = (1.0, 1.0, 1.0), *, missing: str = "Check the path."
+) -> Picture:
+    """Decode a picture file; ``missing`` is the hint where it is not there.
 
     EXIF orientation is applied; embedded profiles are converted to sRGB; 16-bit PNG and TIFF stay 16-bit; grey, palette
     and CMYK become RGB; the first frame of an animation counts.
@@ -107,7 +109,7 @@ def read_picture(source: str, background: Sequence[float] = (1.0, 1.0, 1.0)) -> 
         raise VtkError(
             f"the picture cannot be read: {error.strerror}",
             place=source,
-            hint="Check the path.",
+            hint=missing,
             code=ExitCode.NO_INPUT,
         ) from error
     try:

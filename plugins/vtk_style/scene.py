@@ -16,6 +16,8 @@ from vtk_style.pyramid import fitted, resized
 from vtk_style.reading import Picture, read_mask, read_picture
 from vtk_style.taps import Field
 
+_MISSING = "Name your pictures with --content FILE and --style FILE, or see it work with --demo, which brings its own."
+
 
 @dataclass
 class StylePicture:
@@ -61,7 +63,7 @@ class Scene:
             VtkError: a picture is missing, unreadable, too small for the layers, or its mask is of another size.
         """
         background = recipe.data.background
-        content = read_picture(recipe.data.content, background)
+        content = read_picture(recipe.data.content, background, missing=_MISSING)
         styles = [cls._style(source, content, background) for source in recipe.data.styles]
         notes = [f"{p.name}: {note}" for p in (content, *(s.picture for s in styles)) for note in p.notes]
         scene = cls(recipe, content, styles, notes)
@@ -70,7 +72,7 @@ class Scene:
 
     @staticmethod
     def _style(source: StyleSource, content: Picture, background: Sequence[float]) -> StylePicture:
-        picture = read_picture(source.image, background)
+        picture = read_picture(source.image, background, missing=_MISSING)
         texture = read_mask(source.texture_mask, picture.size) if source.texture_mask else None
         region = read_mask(source.region.mask, content.size) if source.region else None
         return StylePicture(source, picture, texture, region)

@@ -67,11 +67,16 @@ def main() -> None:
         if len(losses) < given.steps:
             sys.exit(f"{size} px: {len(losses)} of {given.steps} evaluations; call again to go on")
         reached = next(i for i, loss in enumerate(losses, start=1) if loss <= 1.05 * losses[-1])
-        rows.append([f"{size}", f"{losses[0]:.4g}", f"{losses[-1]:.4g}", f"{reached}"])
+        hundredth = next((str(i) for i, loss in enumerate(losses, start=1) if loss <= losses[0] / 100), "")
+        rows.append([f"{size}", f"{losses[0]:.4g}", f"{losses[-1]:.4g}", hundredth, f"{reached}"])
         print(*rows[-1], flush=True)
     counts = [int(row[-1]) for row in rows]
-    title = f"Style transfer: evaluations to 1.05 times the loss after {given.steps}, one size at a time"
-    text = table(title, ["longer side", "first loss", "last loss", "evaluations"], rows)
+    title = f"Style transfer: progress over {given.steps} evaluations, one size at a time"
+    text = table(
+        title,
+        ["longer side", "first loss", "last loss", "evaluations to 1/100 of the first", "to 1.05 times the last"],
+        rows,
+    )
     save("style_evaluations", f"{text}\nMost to fewest: {max(counts) / min(counts):.2f}.\n")
 
 

@@ -91,7 +91,8 @@ def main() -> None:
             f"{watcher.reached_at / plain_seconds:.3f}",
         ],
     ]
-    title = f"Style transfer to equal loss at {given.size} pixels (others used {watch.share():.2f} cores meanwhile)"
+    shape = "×".join(map(str, content.shape[:1:-1]))
+    title = f"Style transfer to equal loss at {shape} pixels (others used {watch.share():.2f} cores meanwhile)"
     columns = ["", "evaluations", "seconds", "loss in fp32", "share of the time"]
     save(f"style_quality_{given.device}", table(title, columns, rows))
 

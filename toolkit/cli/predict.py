@@ -53,8 +53,9 @@ def command(
     answers = list(missing)
     if paths:
         from toolkit.models.bundle import Bundle
-        from toolkit.run.predict import predict_files
+        from toolkit.run.predict import predict_files, require_predictions
 
+        require_predictions(Path(run))
         bundle = Bundle.load(run, device=device or "auto")
         answers += predict_files(bundle, paths, Path(draw) if draw is not None else None)
     show(run, answers, top, as_csv=as_csv, as_json=as_json)

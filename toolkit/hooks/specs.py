@@ -171,7 +171,8 @@ def vtk_predict(bundle: Bundle, inputs: Sequence[Path], drawings: Sequence[Path]
     """One JSON-able record per input file, in order. None: the core's default, preprocess and forward.
 
     ``drawings`` holds the PNG to write for each input under ``vtk predict --draw``, else it is None. Raise ``VtkError``
-    with a hint where predicting has no meaning for the task.
+    with a hint where predicting has no meaning for the task; a task whose recipe has ``predicts`` False is asked for
+    nothing but that, with ``bundle`` None.
     """
 
 

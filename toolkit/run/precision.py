@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 
 from toolkit.errors import ExitCode, VtkError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from contextlib import AbstractContextManager
+
+    from toolkit.recipe.sections import Recipe
 
 _GAIN = 1.3
 
@@ -41,8 +44,11 @@ class PrecisionPlan:
         return torch.amp.GradScaler(self.device_type) if self.name == "fp16" else None
 
 
-def plan_precision(wanted: str, device: torch.device) -> PrecisionPlan:
-    """Resolve ``auto|fp32|bf16|fp16`` for a device.
+FORMATS = ("fp32", "bf16", "fp16")
+
+
+def plan_precision(wanted: str, device: torch.device, formats: Collection[str] = FORMATS) -> PrecisionPlan:
+    """Resolve ``auto|fp32|bf16|fp16`` for a device. ``auto`` takes one of ``formats``, which has fp32 in it.
 
     Raises:
         VtkError: fp16 on a device that has no gain from it.
@@ -56,11 +62,21 @@ def plan_precision(wanted: str, device: torch.device) -> PrecisionPlan:
         )
     if wanted != "auto":
         return PrecisionPlan(wanted, "as the recipe says", kind)
-    if kind == "cuda":
+    plan = _auto(device)
+    return plan if plan.name in formats else PrecisionPlan("fp32", f"{plan.why}, but the task has no {plan.name}", kind)
+
+
+def precision_formats(recipe: Recipe) -> Collection[str]:
+    """The formats that a task's schema lets a recipe name, and that ``auto`` may therefore choose from."""
+    return set(FORMATS) & set(get_args(type(recipe.train).model_fields["precision"].annotation))
+
+
+def _auto(device: torch.device) -> PrecisionPlan:
+    if device.type == "cuda":
         return _auto_cuda(device)
-    if kind == "cpu":
+    if device.type == "cpu":
         return _auto_cpu()
-    return PrecisionPlan("fp32", f"{kind} gains little from half precision", kind)
+    return PrecisionPlan("fp32", f"{device.type} gains little from half precision", device.type)
 
 
 def _auto_cuda(device: torch.device) -> PrecisionPlan:

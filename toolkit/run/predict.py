@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import ExitCode, VtkError
 
 if TYPE_CHECKING:
+    from toolkit.hooks.catalogue import Catalogue
     from toolkit.models.bundle import Bundle
 
 CHUNK = 256
@@ -26,6 +27,32 @@ class Prediction:
     file: Path
     record: dict[str, Any] | None = None
     error: VtkError | None = None
+
+
+def require_predictions(directory: Path, catalogue: Catalogue | None = None) -> None:
+    """Let the task of a run that left no bundle say that there is nothing to predict, and what to do instead.
+
+    Raises:
+        VtkError: the task's recipe has ``predicts`` False (exit code 64, or the task's own).
+    """
+    from toolkit.hooks.manager import build_manager
+    from toolkit.recipe.load import load_recipe
+    from toolkit.recipe.source import RUN_RECIPE
+    from toolkit.run.defaults import core_defaults
+
+    if (directory / "bundle").exists() or not (directory / RUN_RECIPE).is_file():
+        return
+    resolved = load_recipe(directory, catalogue=catalogue)
+    if resolved.recipe.predicts:
+        return
+    manager = build_manager(core_defaults, [], resolved.task)
+    if any(answer.plugin is resolved.task.plugin for answer in manager.hook.vtk_predict.get_hookimpls()):
+        manager.hook.vtk_predict(bundle=None, inputs=[], drawings=None)
+    raise VtkError(
+        f"the task {resolved.recipe.task!r} predicts nothing: its runs leave no model behind",
+        place=str(directory),
+        code=ExitCode.USAGE,
+    )
 
 
 def predict_files(bundle: Bundle, files: Sequence[Path], folder: Path | None = None) -> Iterator[Prediction]:

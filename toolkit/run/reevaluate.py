@@ -14,7 +14,8 @@ from toolkit.models.bundle import Bundle
 from toolkit.recipe.load import load_recipe
 from toolkit.run.directory import require_run
 from toolkit.run.finish import evaluate_final, report_items
-from toolkit.run.precision import plan_precision
+from toolkit.run.precision import plan_precision, precision_formats
+from toolkit.run.predict import require_predictions
 from toolkit.run.setup import build_data, new_run, place_model
 from toolkit.run.skipped import closing_line
 
@@ -57,7 +58,8 @@ def reevaluate(
     Raises:
         VtkError: no finished run, no such split, or data that do not fit the model.
     """
-    bundle = Bundle.load(require_run(directory))
+    require_predictions(require_run(directory))
+    bundle = Bundle.load(directory)
     run = _open_run(bundle, directory, console, flags, device)
     if split is not None and getattr(run.data, split) is None:
         there = [name for name in ("val", "test") if getattr(run.data, name) is not None]
@@ -81,7 +83,7 @@ def _open_run(
     build_data(run)
     run.data.restored = True
     require_same_meta(bundle.meta, run.data.meta, directory)
-    run.precision = plan_precision(run.recipe.train.precision, run.device)
+    run.precision = plan_precision(run.recipe.train.precision, run.device, precision_formats(run.recipe))
     run.model = place_model(bundle.model(), run.device, run.recipe.train.channels_last)
     run.loss = call_required(run.local["manager"], "vtk_loss", recipe=run.recipe, data=run.data)
     if hasattr(run.loss, "to"):

@@ -11,7 +11,7 @@ from toolkit.hooks.manager import build_manager, call_required
 from toolkit.run.defaults import core_defaults
 from toolkit.run.devices import pick_device
 from toolkit.run.keeping import plan_best
-from toolkit.run.precision import PrecisionPlan, plan_precision
+from toolkit.run.precision import PrecisionPlan, plan_precision, precision_formats
 from toolkit.run.run import Run
 from toolkit.run.snapshot import restore_early, seed_everything
 from toolkit.run.stages import plan_stages
@@ -78,7 +78,7 @@ def build_model(run: Run) -> None:
     seed_everything(run.seed)
     model: torch.nn.Module = call_required(run.local["manager"], "vtk_model", recipe=recipe, data=run.data)
     run.interrupt.check()
-    run.precision = run.precision or plan_precision(recipe.train.precision, run.device)
+    run.precision = run.precision or plan_precision(recipe.train.precision, run.device, precision_formats(recipe))
     run.model = place_model(model, run.device, recipe.train.channels_last)
     run.loss = call_required(run.local["manager"], "vtk_loss", recipe=recipe, data=run.data)
     if isinstance(run.loss, torch.nn.Module):
