@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import torch
 from toolkit.data.array_augment import vectorised
 from toolkit.data.augment import AugmentStep, Preset, steps_of
 from toolkit.data.bad_images import OnBadImage, Skipped, incomplete
-from toolkit.data.decode import ImageError, decode, require_pictures
+from toolkit.data.decode import Encoded, ImageError, require_pictures
 from toolkit.data.fused import augment_transform
 from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline
@@ -28,9 +28,12 @@ Targets = npt.NDArray[np.generic]
 
 
 class Transform(Protocol):
-    """From decoded pixels to the model's size: uint8 (h, w, c) in, uint8 (height, width, channels) out."""
+    """From decoded pixels to the model's size: uint8 (h, w, c) in, uint8 (height, width, channels) out.
 
-    def __call__(self, image: Pixels, index: int, /) -> Pixels: ...
+    One that says ``takes_encoded = True`` is given :class:`Encoded` files, and has no more decoded than it uses.
+    """
+
+    def __call__(self, image: Any, index: int, /) -> Pixels: ...
 
 
 class FileDataset:
@@ -68,7 +71,11 @@ class FileDataset:
 
     def __getitem__(self, index: int) -> tuple[Pixels, np.generic | None]:
         target = None if self.targets is None else self.targets[index]
-        return self.transform(decode(self.paths[index]), index), target
+        return self._picture(index), target
+
+    def _picture(self, index: int) -> Pixels:
+        image = Encoded.of_file(self.paths[index])
+        return self.transform(image if getattr(self.transform, "takes_encoded", False) else image.pixels(), index)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         batch = IndexBatch.of(indices)
@@ -77,7 +84,7 @@ class FileDataset:
         skipped: list[Skipped] = []
         for place, index in enumerate(batch):
             try:
-                image = self.transform(decode(self.paths[index]), index)
+                image = self._picture(index)
             except ImageError as error:
                 if self.on_bad_image != "skip":
                     raise self._told(error) from error.__cause__

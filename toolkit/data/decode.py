@@ -17,7 +17,8 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,18 @@ from toolkit.data.containers import Container, MalformedError, inspect, sniff
 from toolkit.data.opencv import cv2
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageError", "decode", "decode_bytes", "read_bytes", "require_pictures"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Encoded",
+    "ImageError",
+    "decode",
+    "decode_bytes",
+    "pixels_of",
+    "read_bytes",
+    "reduction",
+    "require_pictures",
+]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -63,9 +75,17 @@ OPENERS: dict[str, type[ImageFile.ImageFile]] = {
     "avif": AvifImagePlugin.AvifImageFile,
     "jpeg2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
 }
+# EXIF orientations that turn the order of the upright picture's rows, and of its columns.
+_UPSIDE_DOWN, _MIRRORED = (3, 4, 7, 8), (2, 3, 6, 7)
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _PHOTOMETRIC_RGB = 258, 262, 2
 _READ_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-_REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+# The flags named for grey: those named for colour would ask for BGR besides.
+_REDUCED = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 
 
 _REMEDY = "Mend, replace or remove it, then start again."
@@ -134,23 +154,95 @@ def decode_bytes(
     With ``at_least`` a JPEG comes at half, a quarter or an eighth of its size, the smallest whose sides are both that
     long: the decoder then skips the finer frequencies, and much of the work. Other formats come as they are.
     """
-    if not data:
-        raise ImageError(name, "is empty")
+    encoded = Encoded(data, name, max_pixels=max_pixels)
+    size = encoded.reducible if at_least is not None else None
+    return encoded.pixels(1 if size is None else reduction(min(size), at_least or 1))
+
+
+class Encoded:
+    """A picture file's content, looked at but not yet decoded, so that no more is decoded than is needed.
+
+    Args:
+        data: the file's content.
+        name: what errors call it.
+        max_pixels: as for :func:`decode`.
+
+    Raises:
+        ImageError: as :func:`decode` does; what only decoding can find is raised by :meth:`pixels`.
+    """
+
+    def __init__(self, data: bytes, name: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
+        if not data:
+            raise ImageError(name, "is empty")
+        self.data, self.name, self.max_pixels = data, name, max_pixels
+        with _told(name):
+            self.container = inspect(data)
+            _check_size(self.container.size, max_pixels)
+
+    @classmethod
+    def of_file(cls, path: str | os.PathLike[str]) -> Encoded:
+        """The content of a file."""
+        return cls(read_bytes(path), path)
+
+    @property
+    def reducible(self) -> tuple[int, int] | None:
+        """(height, width) of the upright picture if it can be decoded smaller, else None."""
+        size = self.container.size
+        if self.container.format != "jpeg" or not self.container.plain or size is None:
+            return None
+        return size if self._orientation >= 5 else size[::-1]
+
+    @property
+    def _orientation(self) -> int:
+        return self.container.orientation or 1
+
+    def lead(self, reduction: int) -> tuple[int, int]:
+        """How many rows and columns the first of the reduced ones stand for beyond the picture's own.
+
+        Sides that are no whole number of blocks are filled up at their end, which is the beginning once turned.
+        """
+        height, width = self.reducible or (0, 0)
+        down = -height % reduction if self._orientation in _UPSIDE_DOWN else 0
+        return down, -width % reduction if self._orientation in _MIRRORED else 0
+
+    def pixels(self, reduction: int = 1) -> Pixels:
+        """RGB pixels, uint8, shape (height, width, 3), C-contiguous.
+
+        Args:
+            reduction: 2, 4 or 8 make each pixel stand for so many by so many, for a picture that is ``reducible``;
+                sides are rounded up. The decoder then skips the finer frequencies, and much of the work.
+        """
+        container = self.container
+        with _told(self.name):
+            if container.plain:
+                pixels = _cv2_decode(self.data, _READ_RGB | _REDUCED[reduction])
+            elif container.deep:
+                pixels = _decode_deep(self.data, container.see_through)
+            else:
+                pixels, container = _decode_other(self.data, container, self.max_pixels)
+        return _upright(pixels, container.orientation or 1)
+
+
+def pixels_of(image: Pixels | Encoded) -> Pixels:
+    """The picture's pixels, decoded where they are not yet."""
+    return image.pixels() if isinstance(image, Encoded) else image
+
+
+def reduction(length: float, at_least: float) -> int:
+    """The largest factor for :meth:`Encoded.pixels` that leaves ``at_least`` of so many pixels."""
+    return next((factor for factor in (8, 4, 2) if length >= factor * at_least), 1)
+
+
+@contextmanager
+def _told(name: str | os.PathLike[str]) -> Iterator[None]:
+    """Whatever is wrong with a file, as an ImageError."""
     try:
-        container = inspect(data)
-        _check_size(container.size, max_pixels)
-        if container.plain:
-            pixels = _decode_plain(data, _scale(container, at_least))
-        elif container.deep:
-            pixels = _decode_deep(data, container.see_through)
-        else:
-            pixels, container = _decode_other(data, container, max_pixels)
+        yield
     except MalformedError as error:
         raise ImageError(name, str(error)) from None
     except Exception as error:
         # Pillow answers damage with whatever its parser ran into, SyntaxError and MemoryError included.
         raise ImageError(name, f"cannot be decoded: {_first_line(error)}") from error
-    return _upright(pixels, container.orientation or 1)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -181,20 +273,6 @@ def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
             f"holds {size[0]} x {size[1]} pixels ({megapixels:,.0f} million), "
             f"more than the {max_pixels / 1e6:,.0f} million allowed"
         )
-
-
-def _scale(container: Container, at_least: int | None) -> int:
-    if at_least is None or container.format != "jpeg" or container.size is None:
-        return 1
-    return next((scale for scale in _REDUCED if min(container.size) >= scale * at_least), 1)
-
-
-def _decode_plain(data: bytes, scale: int) -> Pixels:
-    if scale == 1:
-        return _cv2_decode(data, _READ_RGB)
-    reduced = _cv2_decode(data, _REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
-    rgb: Pixels = cv2.cvtColor(reduced, cv2.COLOR_BGR2RGB)
-    return rgb
 
 
 def _decode_deep(data: bytes, see_through: tuple[int, ...] | None = None) -> Pixels:
@@ -283,9 +361,9 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
         return pixels
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
+    if orientation in _UPSIDE_DOWN:
         pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
+    if orientation in _MIRRORED:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.augment import Steps, build_transform, import_albumentations
+from toolkit.data.decode import Encoded, pixels_of
 from toolkit.data.draws import Generators
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.types import SampleIndex
@@ -51,15 +52,18 @@ class AugmentPipeline:
         preprocess: the evaluation's geometry and channels.
     """
 
+    takes_encoded = True
+
     def __init__(self, steps: Steps, preprocess: Preprocess) -> None:
         self.steps = steps
         self.preprocess = preprocess
         self._own = PerThread(self._build)
 
-    def __call__(self, image: Pixels, index: int = 0) -> Pixels:
-        """RGB uint8 (h, w, 3), or grey (h, w, 1), to uint8 (height, width, channels) of the model's input."""
+    def __call__(self, image: Pixels | Encoded, index: int = 0) -> Pixels:
+        """RGB uint8 (h, w, 3), grey (h, w, 1) or a file, to uint8 (height, width, channels) of the model's input."""
         compose, generators = self._own.mine()
         generators.reset(index if isinstance(index, SampleIndex) else SampleIndex(index))
+        image = pixels_of(image)
         if image.shape[2] == 1:  # many transforms know colour pictures only
             image = np.repeat(image, 3, axis=2)
         augmented = self._apply(compose, image)

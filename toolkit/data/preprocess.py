@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from toolkit.data.decode import Encoded, reduction
 from toolkit.data.opencv import cv2
 from toolkit.data.types import BatchKey
 from toolkit.recipe.section import Section
@@ -32,6 +33,8 @@ class Preprocess(Section):
     device. ``to_json`` and ``from_json`` carry both through a bundle.
     """
 
+    takes_encoded: ClassVar[bool] = True
+
     height: int = Field(224, ge=1, description="Rows of the model's input.")
     width: int = Field(224, ge=1, description="Columns of the model's input.")
     resize: Annotated[int, Field(ge=1)] | None = Field(
@@ -51,9 +54,21 @@ class Preprocess(Section):
             raise ValueError("mean and std need one number each, or one for each of three channels")
         return self
 
-    def __call__(self, image: Pixels, _index: int = 0) -> Pixels:
-        """RGB uint8 (h, w, 3), or grey (h, w, 1), to uint8 (height, width, channels)."""
+    def __call__(self, image: Pixels | Encoded, _index: int = 0) -> Pixels:
+        """RGB uint8 (h, w, 3), grey (h, w, 1) or a file's content, to uint8 (height, width, channels).
+
+        A large JPEG is decoded at a fraction of its size that leaves twice what the model sees.
+        """
+        if isinstance(image, Encoded):
+            image = image.pixels(self._reduction(image.reducible))
         return self.in_channels(self.view(image))
+
+    def _reduction(self, size: tuple[int, int] | None) -> int:
+        if size is None:
+            return 1
+        if self.resize is not None:
+            return reduction(min(size), 2 * self.resize)
+        return min(reduction(size[0], 2 * self.height), reduction(size[1], 2 * self.width))
 
     def view(self, image: Pixels) -> Pixels:
         """The evaluated part of a picture at the model's size: (height, width, the picture's channels)."""

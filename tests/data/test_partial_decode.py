@@ -1,0 +1,116 @@
+"""Decoding no more than is seen: a file and its pixels give the same view, whichever way the picture was held."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from toolkit.data.augment import preset_steps
+from toolkit.data.datasets import FileDataset
+from toolkit.data.decode import Encoded, ImageError
+from toolkit.data.fused import augment_transform
+from toolkit.data.preprocess import Preprocess
+from toolkit.data.types import SampleIndex
+
+MODEL = Preprocess(height=48, width=56, resize=64)
+CROP = preset_steps("light", 48, 56)[0]
+TURNED = [CROP, {"name": "HorizontalFlip", "p": 0.5}, {"name": "Rotate", "limit": 10, "p": 1.0}]
+FLAT = [CROP, {"name": "HorizontalFlip", "p": 0.5}]
+
+
+@cache
+def photograph(height: int, width: int) -> np.ndarray:
+    """Detail at every scale, each octave fainter than the last."""
+    rng, total = np.random.default_rng(5), np.full((height, width, 3), 128.0)
+    side, strength = 3, 45.0
+    while side < width:
+        coarse = rng.normal(0, strength, (max(2, side * height // width), side, 3))
+        total += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+        side, strength = side * 2, strength * 0.66
+    return total.clip(0, 255).astype(np.uint8)
+
+
+def jpeg(height: int, width: int, orientation: int = 1, **options: Any) -> bytes:
+    exif, stream = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(photograph(height, width)).save(stream, "JPEG", quality=92, exif=exif.tobytes(), **options)
+    return stream.getvalue()
+
+
+def off(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean difference in grey levels, a rim of two pixels left out."""
+    assert one.shape == other.shape
+    return float(np.abs(one.astype(int) - other)[2:-2, 2:-2].mean())
+
+
+@pytest.mark.parametrize("steps", [FLAT, TURNED, preset_steps("standard", 48, 56)], ids=["flat", "turned", "standard"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_crop_of_a_large_file_is_that_of_its_pixels(steps: list[dict[str, Any]], orientation: int) -> None:
+    """Sides that are no whole number of blocks, so that a turned picture begins with a broken one."""
+    file = Encoded(jpeg(451, 603, orientation), "a.jpg")
+    whole, transform = file.pixels(), augment_transform(steps, MODEL)
+    found = []
+    for i in range(12):
+        index = SampleIndex(i, seed=3)
+        found.append(off(transform(file, index), transform(whole, index)))
+    neighbour = transform(whole, index)
+    assert 0 < np.mean(found) < 2
+    assert max(found) < 3
+    assert off(neighbour[:, 1:], neighbour[:, :-1]) > 2 * max(found)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("resize", [64, None])
+def test_evaluation_of_a_large_file_is_that_of_its_pixels(orientation: int, resize: int | None) -> None:
+    model = MODEL.model_copy(update={"resize": resize})
+    file = Encoded(jpeg(451, 603, orientation), "a.jpg")
+    assert 0 < off(model(file), model(file.pixels())) < 1.5
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0}], ids=str)
+def test_every_kind_of_jpeg(options: dict[str, Any]) -> None:
+    file = Encoded(jpeg(451, 603, **options), "a.jpg")
+    transform = augment_transform(FLAT, MODEL)
+    assert all(off(transform(file, SampleIndex(i)), transform(file.pixels(), SampleIndex(i))) < 3 for i in range(5))
+
+
+def test_crops_no_larger_than_the_model_lose_nothing() -> None:
+    file = Encoded(jpeg(90, 110), "a.jpg")
+    transform = augment_transform(TURNED, MODEL)
+    for i in range(5):
+        assert np.array_equal(transform(file, SampleIndex(i)), transform(file.pixels(), SampleIndex(i)))
+    assert np.array_equal(MODEL(file), MODEL(file.pixels()))
+
+
+def test_formats_that_have_no_smaller_form() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(photograph(451, 603)).save(stream, "PNG")
+    file = Encoded(stream.getvalue(), "a.png")
+    for transform in (
+        augment_transform(TURNED, MODEL),
+        augment_transform(preset_steps("strong", 48, 56), MODEL),
+        MODEL,
+    ):
+        assert np.array_equal(transform(file, SampleIndex(4)), transform(file.pixels(), SampleIndex(4)))
+
+
+def test_a_truncated_file_is_told_though_only_a_part_is_wanted() -> None:
+    data = jpeg(451, 603)
+    for kept in (len(data) // 3, len(data) - 2):
+        with pytest.raises(ImageError, match=r"a\.jpg.*truncated"):
+            augment_transform(FLAT, MODEL)(Encoded(data[:kept], "a.jpg"), 0)
+
+
+def test_a_transform_of_ones_own_is_given_pixels(tmp_path: Any) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg(90, 110))
+
+    def corner(image: np.ndarray, _index: int) -> np.ndarray:
+        return image[:5, :7]
+
+    assert FileDataset([tmp_path / "a.jpg"], None, corner)[0][0].shape == (5, 7, 3)
