@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for label in "xy":
         _pictures(root / "spoilt" / label, ["1.png", "2.png", "3.png"])
         (root / "spoilt" / label / "3.png").write_text("Buy milk.")
+    _patients(root)
     parts = ["train", "val", "train", "train", "test", "train"]
     rows = [f"{n},{n.replace('1', '2')},{n[0]},{n[2]},{p}" for n, p in zip(names, parts, strict=True)]
     (root / "one.csv").write_text("\n".join(["path,other,label,second,part", *rows]))
@@ -43,6 +45,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "hot.csv").write_text("\n".join(["path,x,y", *(f"{n},1,{i % 2}" for i, n in enumerate(names))]))
     (root / "pairs.csv").write_text("\n".join(["path,label,second", *(f"{n},x,y" for n in names)]))
     return root
+
+
+def _patients(root: Path) -> None:
+    """Four patients of each class with three pictures, of which one is another's copy in another format; a table."""
+    rng = np.random.default_rng(0)
+    lines = ["path,label,patient"]
+    for label in "xy":
+        for patient in range(4):
+            folder = root / "grouped" / label / f"p{patient}"
+            folder.mkdir(parents=True)
+            for number in (1, 2):
+                picture = cv2.resize(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8), (64, 64))
+                cv2.imwrite(str(folder / f"{number}.png"), picture)
+            cv2.imwrite(str(folder / "3.jpg"), picture)
+            paths = [(folder / name).relative_to(root) for name in ("1.png", "2.png", "3.jpg")]
+            lines += [f"{path},{label},{label}{patient // 2}" for path in paths]
+    (root / "patients.csv").write_text("\n".join(lines))
+    samples = {"train": [f"train/{i}" for i in range(40)], "val": [f"train/{i}" for i in range(40, 60)]}
+    manifest = {"version": 1, "classes": list("0123456789"), "samples": samples}
+    (root / "digits.json").write_text(json.dumps(manifest))
 
 
 def _pictures(folder: Path, names: list[str]) -> None:

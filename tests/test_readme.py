@@ -56,7 +56,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def picture(path: Path) -> None:
     """A small JPEG of random colours."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(len(str(path))).integers(0, 255, (80, 96, 3), dtype=np.uint8)
+    noise = np.random.default_rng(list(str(path).encode())).integers(0, 255, (80, 96, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
 
 

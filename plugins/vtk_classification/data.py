@@ -9,16 +9,14 @@ import numpy as np
 from toolkit import Data
 from toolkit.data.balance import EpochDraw, inverse_frequency, resampled
 from toolkit.data.datasets import build_dataset
-from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut, on_bad_image
+from toolkit.data.images import batch_transform, build_preprocess, cut_for, fingerprint, on_bad_image
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import Index, joined
-from toolkit.data.splits import split_found, stratified
 from toolkit.models.build import planned_download
 from vtk_classification.config import ClassificationRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from toolkit import Run
 
@@ -31,7 +29,7 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
     if run.directory is None and run.trained_meta is not None:
         found = _all_as_test(recipe, run.trained_meta["classes"])
     else:
-        found = _cut(recipe, run.directory)
+        found = cut_for(run, recipe)
     bad = on_bad_image(recipe.data, run.trained_meta)
     preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
     classes = list(found.train.classes)
@@ -77,26 +75,6 @@ def warn_of_double_weights(recipe: ClassificationRecipe, run: Run) -> None:
             "warning: data.sampler and loss.class_weights both favour small classes; together they overdo it. "
             "Take one of them."
         )
-
-
-def _cut(recipe: ClassificationRecipe, directory: Path | None) -> Found:
-    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: fresh_cut(recipe, found))
-
-
-def fresh_cut(recipe: ClassificationRecipe, found: Found) -> Found:
-    cut = split_found(found, recipe.data.split, recipe.seed)
-    return cut if recipe.data.limit is None else _limited(cut, recipe.data.limit, recipe.seed)
-
-
-def _limited(found: Found, limit: int, seed: int) -> Found:
-    """At most ``limit`` images of each split, in the classes' own proportions."""
-    parts: dict[str, Any] = {}
-    for name in ("train", "val", "test"):
-        index = getattr(found, name)
-        if index is not None and len(index) > limit and index.targets is not None:
-            index = index.take(stratified(index.targets, {"kept": limit / len(index)}, seed)["kept"])
-        parts[name] = index
-    return Found(**parts)
 
 
 def _all_as_test(recipe: ClassificationRecipe, classes: Sequence[str]) -> Found:

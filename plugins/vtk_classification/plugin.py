@@ -42,8 +42,8 @@ class Classification:
     @hookimpl
     def vtk_survey(self, recipe: ClassificationRecipe) -> Survey:
         """Every image with its labels and split, for ``vtk check``."""
+        from toolkit.data.images import fresh_cut
         from toolkit.data.report.survey import survey_images
-        from vtk_classification.data import fresh_cut
 
         return survey_images(recipe, fresh_cut)
 

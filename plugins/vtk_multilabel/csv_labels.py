@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from toolkit import ExitCode, Section, VtkError
-from toolkit.data.sources.csv_file import Row, missing_files, require_files
+from toolkit.data.sources.csv_file import Row, column_values, missing_files, require_files
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
 from toolkit.data.sources.missing import existing_file, existing_folder, listed
@@ -196,6 +196,14 @@ class CsvLabels(Source):
         classes = self._classes(tables["train"])
         parts = {split: _index(part, classes, split) for split, part in tables.items()}
         return Found(parts["train"], parts.get("val"), parts.get("test"))
+
+    def column(self, name: str) -> dict[str, str]:
+        """The values of a column of all tables, by path."""
+        values: dict[str, str] = {}
+        for file in (self.file, self.val_file, self.test_file):
+            if file is not None:
+                values |= column_values(existing_file(file, self.obtain), self.path_column, name, self.delimiter)
+        return values
 
     def _read(self, name: str) -> _Part:
         file = existing_file(name, self.obtain)

@@ -10,8 +10,7 @@ import numpy as np
 from toolkit import Data, ExitCode, VtkError
 from toolkit.data.balance import EpochDraw, label_rarity, resampled
 from toolkit.data.datasets import build_dataset
-from toolkit.data.images import batch_transform, build_preprocess, fingerprint, keep_cut, on_bad_image
-from toolkit.data.label_sets import iterative_stratification
+from toolkit.data.images import batch_transform, build_preprocess, cut_for, fingerprint, on_bad_image
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.index import Index
 from toolkit.data.sources.missing import listed
@@ -19,7 +18,6 @@ from toolkit.models.build import planned_download
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from toolkit import Run
     from vtk_multilabel.config import MultilabelRecipe
@@ -33,7 +31,7 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
     if trained is not None and run.directory is None:
         found = _all_as_test(recipe, trained["classes"])
     else:
-        found = _cut(recipe, run.directory)
+        found = cut_for(run, recipe)
     _require_tunable(recipe, found, trained)
     classes = list(found.train.classes)
     bad = on_bad_image(recipe.data, run.trained_meta)
@@ -114,45 +112,6 @@ def _training_set(recipe: MultilabelRecipe, index: Index, dataset: Any) -> Any:
         return dataset
     assert index.targets is not None
     return resampled(dataset, EpochDraw("weighted", weights=label_rarity(index.targets)))
-
-
-def _cut(recipe: MultilabelRecipe, directory: Path | None) -> Found:
-    return keep_cut(recipe.data.source.load(), directory, recipe.seed, lambda found: fresh_cut(recipe, found))
-
-
-def fresh_cut(recipe: MultilabelRecipe, found: Found) -> Found:
-    """Holds out what the source does not bring along, each label in its proportion."""
-    section = recipe.data.split
-    wanted = {"val": 0.0 if found.val else section.val, "test": 0.0 if found.test else section.test}
-    shares = {name: share for name, share in wanted.items() if share > 0}
-    if shares:
-        seed = recipe.seed if section.seed is None else section.seed
-        parts = _parts(found.train, shares, seed)
-        found = Found(parts["train"], parts.get("val", found.val), parts.get("test", found.test))
-    limit = recipe.data.limit
-    if limit is None:
-        return found
-    kept: dict[str, Any] = {name: _limited(getattr(found, name), limit) for name in _SPLITS}
-    return Found(**kept)
-
-
-def _parts(index: Index, shares: Mapping[str, float], seed: int) -> dict[str, Any]:
-    assert index.targets is not None
-    cut = iterative_stratification(index.targets, shares, seed)
-    empty = [name for name, chosen in cut.items() if not len(chosen)]
-    if empty:
-        raise VtkError(
-            f"{len(index)} images are too few to be split: nothing is left for {listed(empty)}",
-            hint="add images, or set data.split.val and data.split.test to 0",
-        )
-    return {name: index.take(chosen) for name, chosen in cut.items()}
-
-
-def _limited(index: Index | None, limit: int) -> Index | None:
-    """At most ``limit`` images, each label in its proportion."""
-    if index is None or len(index) <= limit or index.targets is None:
-        return index
-    return index.take(iterative_stratification(index.targets, {"kept": limit / len(index)}, 0)["kept"])
 
 
 def _all_as_test(recipe: MultilabelRecipe, classes: Sequence[str]) -> Found:

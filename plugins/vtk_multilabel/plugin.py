@@ -45,8 +45,8 @@ class Multilabel:
     @hookimpl
     def vtk_survey(self, recipe: MultilabelRecipe) -> Survey:
         """Every image with its labels and split, for ``vtk check``."""
+        from toolkit.data.images import fresh_cut
         from toolkit.data.report.survey import survey_images
-        from vtk_multilabel.data import fresh_cut
 
         return survey_images(recipe, fresh_cut)
 

@@ -17,7 +17,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from toolkit.data.sources import Found, ImageArrays, ImageFiles, SourceChoice
-from toolkit.data.sources.csv_file import Row, read_rows, require_files
+from toolkit.data.sources.csv_file import CsvFile, Row, read_rows, require_files
 from toolkit.data.sources.index import class_map
 from toolkit.errors import ExitCode, VtkError
 
@@ -376,3 +376,18 @@ def test_unknown_sources_and_keys_are_refused() -> None:
         ADAPTER.validate_python({"name": "flickr"})
     with pytest.raises(ValidationError):
         ADAPTER.validate_python({"name": "digits", "root": "."})
+
+
+def test_a_column_of_a_table_names_groups(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        (tmp_path / name).write_bytes(b"x")
+    table = tmp_path / "visits.csv"
+    table.write_text("path,label,patient\na.png,cat,p1\nb.png,dog,p2\nc.png,dog,p1\n")
+    source = CsvFile(name="csv", file=str(table))
+    assert source.column("patient") == {"a.png": "p1", "b.png": "p2", "c.png": "p1"}
+    with pytest.raises(VtkError, match="no column 'camera'"):
+        source.column("camera")
+    table.write_text("path,label,patient\na.png,cat,p1\nb.png,dog,\n")
+    with pytest.raises(VtkError, match="nothing in the column 'patient'") as caught:
+        source.column("patient")
+    assert caught.value.place == f"{table}:3"

@@ -6,22 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from toolkit.data.belonging import GroupBy, united
+from toolkit.data.manifest import apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
-from toolkit.data.splits import (
-    SplitSection,
-    apply_manifest,
-    manifest_of,
-    read_manifest,
-    split_found,
-    stratified,
-    write_manifest,
-)
+from toolkit.data.sources.folder import Folder
+from toolkit.data.splits import SplitSection, limited, split_found, stratified
 from toolkit.errors import ExitCode, VtkError
 
 
@@ -112,7 +108,7 @@ def test_pictures_added_later_stay_out_and_lost_ones_are_named(tmp_path: Path) -
     with pytest.raises(VtkError, match="not there any more: 'dog/") as caught:
         apply_manifest(Found(files({"cat": 9, "dog": 1})), manifest)
     assert caught.value.code == ExitCode.NO_INPUT
-    with pytest.raises(VtkError, match="trained on 'cat', 'dog'"):
+    with pytest.raises(VtkError, match="made for 'cat', 'dog'"):
         apply_manifest(Found(files({"cat": 9, "dog": 9, "emu": 1})), manifest)
 
 
@@ -130,3 +126,223 @@ def test_a_manifest_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> Non
     with pytest.raises(VtkError, match="cannot be written"):
         write_manifest(tmp_path / "no" / "split.json", values)
     assert list(tmp_path.iterdir()) == []
+
+
+PATIENTS = {"cat": 12, "dog": 12, "emu": 12}
+
+
+def visits(root: Path) -> ImageFiles:
+    """Twelve patients of each class, with one to four pictures each."""
+    sizes = [1 + patient % 4 for patient in range(12)]
+    paths = [f"{c}/p{c[0]}{p}/{i}.jpg" for c in PATIENTS for p, size in enumerate(sizes) for i in range(size)]
+    return ImageFiles(root, tuple(paths), np.repeat(np.arange(3), sum(sizes)), tuple(PATIENTS))
+
+
+def patients(index: Any) -> set[str]:
+    return {path.split("/")[1] for path in index.paths}
+
+
+@pytest.mark.parametrize(
+    "group", ["folder", GroupBy(pattern=r"/(?P<group>p\w+)/"), GroupBy(column="patient")], ids=["folder", "re", "csv"]
+)
+def test_a_patient_is_in_one_part(group: Any) -> None:
+    found = Found(visits(Path("/data")))
+    section = SplitSection(val=0.25, test=0.25, group=group)
+    cut = split_found(found, section, seed=1, source=Table(found.train))
+    parts = [cut.train, cut.val, cut.test]
+    assert sum(len(part) for part in parts if part) == len(found.train)
+    assert sum(len(patients(part)) for part in parts) == 36
+    for part, share in zip(parts, (0.5, 0.25, 0.25), strict=True):
+        counts = np.bincount(part.targets, minlength=3)
+        assert np.abs(counts - share * 30).max() <= 4 * 4 / 3
+
+
+class Table:
+    """A source that knows each sample's patient."""
+
+    def __init__(self, index: ImageFiles) -> None:
+        self.index = index
+
+    def column(self, name: str) -> dict[str, str]:
+        assert name == "patient"
+        return {path: path.split("/")[1] for path in self.index.paths}
+
+
+@pytest.mark.parametrize("group", [None, "folder"])
+@pytest.mark.parametrize("test", [0.0, 0.2])
+def test_folds_validate_each_sample_once(group: Any, test: float) -> None:
+    found = Found(visits(Path("/data")))
+    cuts = [split_found(found, SplitSection(folds=5, fold=fold, test=test, group=group), seed=2) for fold in range(5)]
+    validated = [path for cut in cuts for path in cut.val.paths]
+    tests = {None if cut.test is None else tuple(cut.test.paths) for cut in cuts}
+    assert len(tests) == 1
+    tested = next(iter(tests)) or ()
+    assert sorted([*validated, *tested]) == sorted(found.train.paths)
+    for cut in cuts:
+        assert sorted([*cut.train.paths, *cut.val.paths, *tested]) == sorted(found.train.paths)
+        assert set(cut.train.targets) == {0, 1, 2}
+        if group:
+            assert not patients(cut.train) & patients(cut.val)
+
+
+def test_folds_of_label_sets_validate_each_sample_once() -> None:
+    rng = np.random.default_rng(0)
+    targets = (rng.random((100, 4)) < 0.3).astype(np.int64)
+    found = Found(ImageFiles(Path("/data"), tuple(f"{i}.jpg" for i in range(100)), targets, tuple("abcd")))
+    cuts = [split_found(found, SplitSection(folds=4, fold=fold), seed=0) for fold in range(4)]
+    assert sorted(path for cut in cuts for path in cut.val.paths) == sorted(found.train.paths)
+    for cut in cuts:
+        np.testing.assert_allclose(cut.val.targets.sum(axis=0), targets.sum(axis=0) / 4, atol=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"folds": 5, "fold": 5}, "there is no fold 5"),
+        ({"fold": 1}, "fold goes with folds"),
+        ({"folds": 4, "val": 0.1}, "set val to 0.25 or leave it out"),
+        ({"manifest": "a.json", "folds": 3}, "a manifest says all"),
+        ({"group": {"pattern": "p\\d+"}}, "no group named group"),
+        ({"group": {"pattern": "("}}, "not a regular expression"),
+        ({"group": {}}, "either column or pattern"),
+    ],
+)
+def test_sections_that_contradict_themselves(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        SplitSection.model_validate(values)
+
+
+def test_a_section_with_folds_survives_being_saved() -> None:
+    section = SplitSection(folds=3, fold=2)
+    assert section.val == pytest.approx(1 / 3)
+    assert SplitSection.model_validate(json.loads(section.model_dump_json())) == section
+
+
+def test_groups_that_cannot_be_cut() -> None:
+    found = Found(files({"cat": 5, "dog": 5}))
+    by_number = SplitSection(group=GroupBy(pattern="(?P<group>p[0-9]+)"))
+    by_column = SplitSection(group=GroupBy(column="patient"))
+    with_val = Found(found.train, val=files({"cat": 2, "dog": 2}))
+    with pytest.raises(VtkError, match=r"belong together .*: 'cat', 'dog'"):
+        split_found(found, SplitSection(group="folder"), seed=0)
+    with pytest.raises(VtkError, match=r"10 of 10 paths do not match .*: 'cat/0\.jpg'"):
+        split_found(found, by_number, seed=0)
+    with pytest.raises(VtkError, match="neither paths nor columns"):
+        split_found(arrays(), SplitSection(group="folder"), seed=0)
+    with pytest.raises(VtkError, match="has no table"):
+        split_found(found, by_column, seed=0, source=Folder(name="folder", root="."))
+    with pytest.raises(VtkError, match="validation part of its own"):
+        split_found(with_val, SplitSection(folds=2), seed=0)
+
+
+def test_a_group_in_two_parts_of_the_source_is_refused() -> None:
+    train = ImageFiles(Path("/d"), ("train/cat/p1/1.jpg", "train/dog/p2/1.jpg"), np.arange(2), ("cat", "dog"))
+    val = ImageFiles(Path("/d"), ("val/cat/p1/2.jpg", "val/dog/p3/1.jpg"), np.arange(2), ("cat", "dog"))
+    with pytest.raises(VtkError, match=r"1 groups are in two parts .*p1 \(in train and val\)"):
+        split_found(Found(train, val), SplitSection(group="folder"), seed=0)
+
+
+def copied(folder: Path, originals: int) -> ImageFiles:
+    """Pictures of two classes, each with a copy under another name, in the other class every fourth time."""
+    rng = np.random.default_rng(0)
+    paths, targets = [], []
+    for number in range(originals):
+        picture = cv2.resize(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8), (48, 48))
+        for copy in range(2):
+            label = (number + (copy and number % 4 == 0)) % 2
+            path = folder / f"{number}-{copy}-{label}.png"
+            cv2.imwrite(str(path), picture)
+            paths.append(path.name)
+            targets.append(label)
+    return ImageFiles(folder, tuple(paths), np.array(targets), ("a", "b"))
+
+
+def originals(index: Any) -> set[str]:
+    return {path.split("-")[0] for path in index.paths}
+
+
+def test_copies_stay_together(tmp_path: Path) -> None:
+    index = copied(tmp_path, 30)
+    for seed in range(3):
+        cut = split_found(Found(index), SplitSection(val=0.3, test=0.2), seed=seed)
+        parts = [originals(part) for part in (cut.train, cut.val, cut.test)]
+        assert sum(map(len, parts)) == 30
+        assert sum(len(part) for part in (cut.train, cut.val, cut.test) if part) == 60
+
+
+def test_what_looks_the_same_stays_together_where_it_is_asked_for(tmp_path: Path) -> None:
+    index = copied(tmp_path, 30)
+    for path in index.files[1::2]:
+        cv2.imwrite(str(path), np.clip(cv2.imread(str(path)).astype(np.int16) + 2, 0, 255).astype(np.uint8))
+
+    def torn(section: SplitSection) -> int:
+        cut = split_found(Found(index), section, seed=0)
+        return len(originals(cut.train) & originals(cut.val))
+
+    assert torn(SplitSection(val=0.3)) > 0
+    assert torn(SplitSection(val=0.3, duplicates="near")) == 0
+    assert torn(SplitSection(folds=3, duplicates="near")) == 0
+
+
+def test_equal_images_in_memory_stay_together() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), dtype=np.uint8)
+    twice = ImageArrays(images.repeat(2, axis=0), np.arange(40).repeat(2) % 2, ("a", "b"))
+    cut = split_found(Found(twice), SplitSection(val=0.3), seed=0)
+    assert not {i.tobytes() for i in cut.train.images} & {i.tobytes() for i in cut.val.images}
+    assert len(cut.val) == pytest.approx(24, abs=2)
+
+
+def test_copies_across_the_sources_own_parts_are_told(tmp_path: Path) -> None:
+    index = copied(tmp_path, 6)
+    said: list[str] = []
+    found = Found(index.take(range(0, 12, 2)), val=index.take([1, 5]))
+    split_found(found, SplitSection(val=0.3), seed=0, say=said.append)
+    assert len(said) == 1
+    assert "2 images are copies of images in another part" in said[0]
+    assert "0-1-1.png (val)" in said[0]
+    split_found(Found(found.train, val=index.take([])), SplitSection(val=0), seed=0, say=said.append)
+    assert len(said) == 1
+
+
+def test_belonging_together_is_passed_on() -> None:
+    """A copy of one patient's picture among another's makes one group of the two patients."""
+    assert united([[0, 0, 1, 1, 2], [5, 6, 6, 7, 8]]).tolist() == [0, 0, 0, 0, 4]
+    assert united([["a", "b", "a", "c", "d"], ["x", "x", "y", "z", "z"]]).tolist() == [0, 0, 0, 3, 3]
+
+
+def test_a_cut_is_made_as_an_earlier_run_made_it(tmp_path: Path) -> None:
+    found = Found(files({"cat": 20, "dog": 20}))
+    before = split_found(found, SplitSection(val=0.3, test=0.1), seed=5)
+    write_manifest(tmp_path / "split.json", manifest_of(before, 5))
+    said: list[str] = []
+    more = Found(files({"cat": 23, "dog": 20}))
+    for place in (tmp_path, tmp_path / "split.json"):
+        again = split_found(more, SplitSection(manifest=str(place)), seed=99, say=said.append)
+        assert (again.train.keys, again.val.keys, again.test.keys) == (
+            before.train.keys,
+            before.val.keys,
+            before.test.keys,
+        )
+    assert "does not name 3 of 43 images" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ({"train": ["a"], "val": ["a"]}, "a is in train and in val"),
+        ({"train": ["a", "a"]}, "a is in train and in train"),
+        ({"train": []}, "no training samples"),
+        ({"train": [1]}, "not a split manifest"),
+        ({"train": ["a"], "more": ["b"]}, "not a split manifest"),
+    ],
+)
+def test_a_manifest_that_leaks_or_is_none_is_refused(samples: Any, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"version": 1, "classes": ["a", "b"], "samples": samples}))
+    with pytest.raises(VtkError, match=message):
+        read_manifest(tmp_path / "a.json")
+
+
+def test_a_limit_keeps_proportions() -> None:
+    cut = limited(Found(files({"cat": 60, "dog": 20}), val=files({"cat": 3, "dog": 3})), 20, 0)
+    assert np.bincount(cut.train.targets).tolist() == [15, 5]
+    assert len(cut.val) == 6

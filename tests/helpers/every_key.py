@@ -161,12 +161,21 @@ STAGES = {
 
 _COLOUR = ("data.source={name: drawn, kind: shapes, count: 60}", "data.grey=false", "data.image_size=32")
 _SPOILT = "data.source={{name: folder, root: '{folder}/spoilt'}}"
+_GROUPED = "data.source={{name: folder, root: '{folder}/grouped'}}"
+_PATIENTS = "data.source={{name: csv, file: '{folder}/patients.csv'}}"
 IMAGES = {
     "data.on_bad_image": case(see.trained_over, "data.on_bad_image=skip", _SPOILT, "data.bad_image_limit=1"),
     "data.bad_image_limit": case(see.trained_over, "data.bad_image_limit=0", _SPOILT, "data.on_bad_image=skip"),
     "data.split.val": case(see.held_out, "data.split.val=0.4"),
     "data.split.test": case(see.held_out, "data.split.test=0.2"),
     "data.split.seed": case(see.held_out, "data.split.seed=7"),
+    "data.split.folds": case(see.held_out, "data.split={folds: 4}", "data.split={val: 0.25}"),
+    "data.split.fold": case(see.held_out, "data.split.fold=2", "data.split.folds=4"),
+    "data.split.group": case(see.held_out, "data.split.group=folder", _GROUPED),
+    "data.split.group.pattern": case(see.held_out, "data.split.group={{pattern: '(?P<group>p.)/'}}", _GROUPED),
+    "data.split.group.column": case(see.held_out, "data.split.group={{column: patient}}", _PATIENTS),
+    "data.split.duplicates": case(see.held_out, "data.split.duplicates=near", _GROUPED),
+    "data.split.manifest": case(see.held_out, "data.split.manifest={folder}/digits.json"),
     "data.image_size": case(see.held_out, "data.image_size=10"),
     "data.resize": case(see.held_out, "data.resize=12"),
     "data.grey": case(see.held_out, "data.grey=false"),

@@ -54,6 +54,7 @@ def colour_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
     labels: dict[str, set[str]] = {}
     for number in range(60):
         picture = np.full((32, 40, 3), 128, np.uint8)
+        picture[0, 0] = 2 * number  # no picture is another's copy, which would have to stay with it
         chosen = {name for name in COLOURS if rng.random() < 0.5}
         for place, name in enumerate(COLOURS):
             if name in chosen:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from toolkit.data.images import MANIFEST
+from toolkit.data.manifest import MANIFEST
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_text
 from vtk_multilabel.data import aligned

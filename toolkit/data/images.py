@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.data.bad_images import OnBadImage
+from toolkit.data.manifest import MANIFEST, apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.sections import ImageData, MeanStd
 from toolkit.data.sources import Found, ImageArrays
-from toolkit.data.splits import apply_manifest, manifest_of, read_manifest, write_manifest
+from toolkit.data.splits import limited, split_found
 from toolkit.data.types import BatchTransform
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.sections import BackboneModel
 
 if TYPE_CHECKING:
     from toolkit.models.sections import ModelChoice
+    from toolkit.run.run import Run
 
-__all__ = ["MANIFEST", "batch_transform", "build_preprocess", "fingerprint", "keep_cut", "on_bad_image"]
+__all__ = ["batch_transform", "build_preprocess", "cut_for", "fingerprint", "fresh_cut", "on_bad_image"]
 
-MANIFEST = "split.json"
 _HALF = [0.5]
 
 
@@ -101,20 +102,27 @@ def batch_transform(data: ImageData, preprocess: Preprocess, num_classes: int) -
     return Chain(steps)
 
 
-def keep_cut(found: Found, directory: Path | None, seed: int, cut: Callable[[Found], Found]) -> Found:
-    """The splits: a run that has a manifest keeps to it, another one cuts and writes its own.
+def cut_for(run: Run, recipe: Any) -> Found:
+    """The splits of a run: one that has a manifest keeps to it, another one cuts and writes its own.
 
     Args:
-        directory: the run's; None writes nothing.
-        cut: makes the splits of what the source found.
+        recipe: ``recipe.data`` is an :class:`ImageData` with a ``source``.
     """
-    manifest = None if directory is None else directory / MANIFEST
+    found: Found = recipe.data.source.load()
+    manifest = None if run.directory is None else run.directory / MANIFEST
     if manifest is not None and manifest.is_file():
         return apply_manifest(found, read_manifest(manifest))
-    parts = cut(found)
+    cut = fresh_cut(recipe, found, run.say)
     if manifest is not None:
-        write_manifest(manifest, manifest_of(parts, seed))
-    return parts
+        write_manifest(manifest, manifest_of(cut, run.seed))
+    return cut
+
+
+def fresh_cut(recipe: Any, found: Found, say: Callable[[str], None] = lambda _line: None) -> Found:
+    """What a source found, cut as the recipe's data section says, with no manifest of a run to keep to."""
+    data, seed = recipe.data, recipe.seed
+    cut = split_found(found, data.split, seed, source=data.source, say=say)
+    return limited(cut, data.limit, seed)
 
 
 def on_bad_image(data: ImageData, trained_meta: Mapping[str, Any] | None) -> OnBadImage:

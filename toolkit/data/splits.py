@@ -1,60 +1,177 @@
-"""Cutting labelled samples into training, validation and test parts, once; a manifest keeps the cut."""
+"""Cutting labelled samples into training, validation and test parts, once; a manifest keeps the cut.
+
+Samples that belong together (copies of one picture, pictures of one patient) are never in two parts.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
+from toolkit.data.belonging import Duplicates, GroupChoice, copies, group_names, spread, united
+from toolkit.data.dealing import deal_groups
+from toolkit.data.label_sets import iterative_stratification
+from toolkit.data.manifest import apply_manifest, read_manifest
+from toolkit.data.sources.index import Found, ImageFiles, Index
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.section import Section
 
-__all__ = ["SplitSection", "apply_manifest", "manifest_of", "read_manifest", "split_found", "write_manifest"]
+if TYPE_CHECKING:
+    from toolkit.data.sources.index import Source
 
-_VERSION = 1
+__all__ = ["SplitSection", "limited", "split_found", "stratified"]
+
+Indices = npt.NDArray[np.int64]
+Say = Callable[[str], None]
+_PARTS = ("train", "val", "test")
 
 
 class SplitSection(Section):
-    """Shares that are held out of the training data, where the source has no such split of its own."""
+    """What is held out of the training data, where the source has no such split of its own."""
 
-    val: float = Field(0.2, ge=0, lt=1, description="Share for validation.")
+    val: float = Field(0.2, ge=0, lt=1, description="Share for validation; with `folds` it is 1 / folds.")
     test: float = Field(0.0, ge=0, lt=1, description="Share for the final test.")
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = Field(
+        None,
+        description="Cross-validation: what is not held out for the test is cut into so many folds, of which one "
+        "validates and the others train. One run for each fold.",
+    )
+    fold: int = Field(0, ge=0, description="With `folds`: the fold that validates, counted from 0.")
+    group: GroupChoice | None = Field(
+        None,
+        description="What belongs together, and so into one part: a patient, a camera, a place. `folder` takes the "
+        "name of the folder that a file lies in; else give a column or a pattern.",
+    )
+    duplicates: Duplicates = Field(
+        "exact",
+        description="Copies of a picture, which always stay together: `exact` are equal files, `near` also pictures "
+        "that look the same (saved anew, scaled, slightly brighter); `near` decodes every file first.",
+    )
     seed: int | None = Field(None, ge=0, description="Seeds the cut; by default the recipe's seed.")
+    manifest: str | None = Field(
+        None,
+        description="The `split.json` of an earlier run, or that run's directory: the cut is made as it says, and "
+        "nothing else here plays a part.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_of_a_fold(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("folds"), int) and given["folds"] > 1:
+            return {"val": 1 / given["folds"], **given}
+        return given
 
     @model_validator(mode="after")
     def _leaves_something(self) -> SplitSection:
-        if self.val + self.test >= 1:
+        if self.folds is None and self.val + self.test >= 1:
             raise ValueError("val and test together leave nothing to train on")
         return self
 
+    @model_validator(mode="after")
+    def _folds_agree(self) -> SplitSection:
+        if self.folds is None:
+            if self.fold:
+                raise ValueError("fold goes with folds")
+            return self
+        if self.fold >= self.folds:
+            raise ValueError(f"of {self.folds} folds, counted from 0, there is no fold {self.fold}")
+        if not math.isclose(self.val, 1 / self.folds, rel_tol=0.02):
+            share = f"{1 / self.folds:.4g}"
+            raise ValueError(f"each of {self.folds} folds is {share} of the data; set val to {share} or leave it out")
+        return self
 
-def split_found(found: Found, section: SplitSection, seed: int) -> Found:
-    """Holds out what the source does not bring along, stratified by class.
+    @model_validator(mode="after")
+    def _one_way_to_cut(self) -> SplitSection:
+        if self.manifest is not None and (self.folds is not None or self.group is not None):
+            raise ValueError("a manifest says all about the cut; leave out folds and group")
+        return self
+
+
+def split_found(
+    found: Found, section: SplitSection, seed: int, *, source: Source | None = None, say: Say = lambda _line: None
+) -> Found:
+    """Holds out what the source does not bring along, stratified by class or by labels.
 
     A share of zero holds nothing out. Each class keeps at least one training sample and, where it has enough, gives at
-    least one to each held-out part.
+    least one to each held-out part. Targets of shape (n,) are classes, of shape (n, labels) sets of labels.
+
+    Args:
+        source: knows the columns that groups may be named by.
+        say: is told what the cut cannot mend, such as copies of one picture in parts that the source brings along.
 
     Raises:
-        VtkError: a class has a single sample, so that it could not be in two parts.
+        VtkError: a class that cannot be in two parts, a group in two parts that the source brings along, or folds of a
+            source that brings its own validation part.
     """
-    shares = {"val": 0.0 if found.val else section.val, "test": 0.0 if found.test else section.test}
-    shares = {name: share for name, share in shares.items() if share > 0}
-    if not shares:
-        return found
-    if found.train.targets is None:
-        raise VtkError("the training data have no labels")
-    _require_pairs(found.train)
-    parts = stratified(found.train.targets, shares, seed if section.seed is None else section.seed)
-    taken = {name: found.train.take(chosen) for name, chosen in parts.items()}
-    return Found(taken["train"], taken.get("val", found.val), taken.get("test", found.test))
+    if section.manifest is not None:
+        return _as_before(found, section.manifest, say)
+    shares = _shares(found, section)
+    _require_apart(found, section, source)
+    _warn_of_copies(found, section.duplicates, say)
+    if shares or section.folds is not None:
+        index = found.train
+        if index.targets is None:
+            raise VtkError("the training data have no labels")
+        partitions = [copies(index, section.duplicates)]
+        if section.group is not None:
+            partitions.append(united([group_names(index, section.group, source)]))
+        groups = united(partitions)
+        _require_two_groups(index, groups, grouped=section.group is not None)
+        chosen = _cut(index.targets, groups, shares, section, seed if section.seed is None else section.seed)
+        _require_all_parts(index, chosen)
+        parts = {name: index.take(places) for name, places in chosen.items()}
+        found = Found(parts["train"], parts.get("val", found.val), parts.get("test", found.test))
+    return found
+
+
+def _shares(found: Found, section: SplitSection) -> dict[str, float]:
+    """The shares that are to be held out; that of a fold is not among them."""
+    if section.folds is not None and found.val is not None:
+        raise VtkError(
+            "the source brings a validation part of its own, so there is nothing to cut into folds",
+            place="data.split.folds",
+            hint="leave folds out, or give the source without that part",
+            code=ExitCode.RECIPE,
+        )
+    val = 0.0 if found.val or section.folds is not None else section.val
+    shares = {"val": val, "test": 0.0 if found.test else section.test}
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+def _cut(
+    targets: npt.NDArray[Any], groups: Indices, shares: Mapping[str, float], section: SplitSection, seed: int
+) -> dict[str, Indices]:
+    """Positions of each part."""
+    if section.folds is None:
+        return _dealt(targets, groups, shares, seed)
+    kept = _dealt(targets, groups, shares, seed) if shares else {"train": np.arange(len(targets))}
+    rest = kept.pop("train")
+    folds = _folds(targets[rest], groups[rest], section.folds, seed)
+    val = rest[folds[section.fold]]
+    return {"train": np.setdiff1d(rest, val), "val": val, **kept}
+
+
+def _dealt(targets: npt.NDArray[Any], groups: Indices, shares: Mapping[str, float], seed: int) -> dict[str, Indices]:
+    """The shares held out; without groups of several samples by the methods that do best then."""
+    if len(np.unique(groups)) < len(groups):
+        return deal_groups(targets, groups, {"train": 1 - sum(shares.values()), **shares}, seed)
+    return stratified(targets, shares, seed) if targets.ndim == 1 else iterative_stratification(targets, shares, seed)
+
+
+def _folds(targets: npt.NDArray[Any], groups: Indices, folds: int, seed: int) -> list[Indices]:
+    """As many parts of one size; each sample is in one of them, whichever of them a run then takes."""
+    equal = {str(fold): 1 / folds for fold in range(folds)}
+    if targets.ndim == 2 and len(np.unique(groups)) == len(groups):
+        others = dict(list(equal.items())[1:])
+        return list(iterative_stratification(targets, others, seed).values())
+    return list(deal_groups(targets, groups, equal, seed, always=None).values())
 
 
 def stratified(
@@ -88,76 +205,94 @@ def _counts(size: int, shares: Mapping[str, float]) -> dict[str, int]:
     return counts
 
 
-def _require_pairs(index: ImageFiles | ImageArrays) -> None:
-    sizes = np.bincount(index.targets if index.targets is not None else [], minlength=len(index.classes))
-    single = [name for name, size in zip(index.classes, sizes, strict=True) if size == 1]
-    if single:
+def limited(found: Found, limit: int | None, seed: int) -> Found:
+    """At most ``limit`` samples of each part, in the labels' own proportions."""
+    parts: dict[str, Any] = {name: getattr(found, name) for name in _PARTS}
+    for name, index in parts.items():
+        if limit is not None and index is not None and len(index) > limit and index.targets is not None:
+            keep = {"kept": limit / len(index)}
+            cut = stratified if index.targets.ndim == 1 else iterative_stratification
+            parts[name] = index.take(cut(index.targets, keep, seed)["kept"])
+    return Found(**parts)
+
+
+def _as_before(found: Found, manifest: str, say: Say) -> Found:
+    cut = apply_manifest(found, read_manifest(manifest))
+    available, used = (sum(len(i) for i in (f.train, f.val, f.test) if i is not None) for f in (found, cut))
+    if used < available:
+        say(f"note: {manifest} does not name {available - used:,} of {available:,} images; they are left out")
+    return cut
+
+
+def _require_apart(found: Found, section: SplitSection, source: Source | None) -> None:
+    """Groups must not be in two of the parts that the source itself brings along."""
+    given = {name: index for name in _PARTS if (index := getattr(found, name)) is not None}
+    if section.group is None or len(given) < 2:
+        return
+    group = section.group
+    torn = spread({name: group_names(index, group, source) for name, index in given.items()})
+    if torn:
+        examples = [f"{name} (in {' and '.join(parts)})" for name, parts in torn.items()]
         raise VtkError(
-            f"a class with one picture cannot be split into training and validation: {listed(single)}",
-            place=str(index.root) if isinstance(index, ImageFiles) else None,
-            hint="add pictures of it, leave it out, or set data.split.val to 0",
+            f"{len(torn)} groups are in two parts that the source brings along: {listed(examples)}",
+            place="data.split.group",
+            hint="move each group into one part, or give the source without parts so that they are cut here",
         )
 
 
-def manifest_of(found: Found, seed: int) -> dict[str, Any]:
-    """The cut as JSON: which sample is in which part, by path (files) or position (arrays)."""
-    parts = {"train": found.train, "val": found.val, "test": found.test}
-    return {
-        "version": _VERSION,
-        "seed": seed,
-        "classes": list(found.train.classes),
-        "samples": {name: index.keys for name, index in parts.items() if index is not None},
-    }
+def _require_two_groups(index: Index, groups: Indices, *, grouped: bool) -> None:
+    """Each class must be able to be in two parts."""
+    if index.targets is None or index.targets.ndim > 1:
+        return
+    size = int(groups.max(initial=0)) + 1
+    held = np.unique(index.targets * size + groups) // size
+    counts = np.bincount(held, minlength=len(index.classes))
+    sizes = np.bincount(index.targets, minlength=len(index.classes))
+    alone = [name for name, groups_of in zip(index.classes, counts, strict=True) if groups_of == 1]
+    if not alone:
+        return
+    if all(sizes[index.classes.index(name)] == 1 for name in alone):
+        what = "with one picture"
+    else:
+        what = "whose pictures all belong together (one group)" if grouped else "whose pictures are all copies of one"
+    raise VtkError(
+        f"a class {what} cannot be split into training and validation: {listed(alone)}",
+        place=str(index.root) if isinstance(index, ImageFiles) else None,
+        hint="add pictures of it, leave it out, or set data.split.val to 0",
+    )
 
 
-def write_manifest(path: str | os.PathLike[str], manifest: Mapping[str, Any]) -> None:
-    """Writes it as JSON, whole or not at all."""
-    final = Path(path)
-    partial = final.with_name(f".{final.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        os.replace(partial, final)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise VtkError(f"cannot be written: {error.strerror}", place=str(final), code=ExitCode.IO) from error
-
-
-def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What :func:`write_manifest` wrote."""
-    try:
-        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise VtkError("there is no such manifest", place=str(path), code=ExitCode.NO_INPUT) from None
-    except (OSError, ValueError) as error:
-        raise VtkError(f"not a split manifest: {error}", place=str(path)) from error
-    if not isinstance(manifest, dict) or manifest.get("version") != _VERSION or "samples" not in manifest:
-        raise VtkError(f"not a split manifest of version {_VERSION}", place=str(path))
-    return manifest
-
-
-def apply_manifest(found: Found, manifest: Mapping[str, Any]) -> Found:
-    """The cut of an earlier run, over the same data found again; samples that were added since are left out.
-
-    Raises:
-        VtkError: a sample of the manifest is not there any more, or the classes are others.
-    """
-    classes = tuple(manifest["classes"])
-    available = [index for index in (found.train, found.val, found.test) if index is not None]
-    where = {key: (index, i) for index in available for i, key in enumerate(index.keys)}
-    return Found(**{name: _gather(where, keys, classes, name) for name, keys in manifest["samples"].items()})
-
-
-def _gather(where: Mapping[str, tuple[Any, int]], keys: Sequence[str], classes: tuple[str, ...], part: str) -> Any:
-    gone = [key for key in keys if key not in where]
-    if gone:
+def _require_all_parts(index: Index, chosen: Mapping[str, Indices]) -> None:
+    """No part may be empty, and training has to have every class."""
+    empty = [name for name, places in chosen.items() if not len(places)]
+    if empty:
         raise VtkError(
-            f"{len(gone)} of {len(keys)} samples of the {part} split are not there any more: {listed(gone)}",
-            hint="bring them back, or train anew on the data as they are",
-            code=ExitCode.NO_INPUT,
+            f"{len(index)} images are too few to be split, or too few groups: nothing is left for {listed(empty)}",
+            hint="add images, or set data.split.val and data.split.test to 0",
         )
-    if not keys:
-        return None
-    index = where[keys[0]][0]
-    if index.classes != classes:
-        raise VtkError(f"the classes are {listed(index.classes)}; the run was trained on {listed(classes)}")
-    return index.take([where[key][1] for key in keys])
+    if index.targets is None or index.targets.ndim > 1:
+        return
+    missing = np.setdiff1d(index.targets, index.targets[chosen["train"]])
+    if len(missing):
+        raise VtkError(
+            f"no training sample would be left of {listed([index.classes[i] for i in missing])}",
+            hint="take fewer folds, another data.split.seed, or add groups of these classes",
+        )
+
+
+def _warn_of_copies(found: Found, duplicates: Duplicates, say: Say) -> None:
+    """Copies in parts that the source brings along cannot be moved, but they must be known."""
+    given = {name: index for name in _PARTS if isinstance(index := getattr(found, name), ImageFiles)}
+    if len(given) < 2:
+        return
+    everything = ImageFiles(Path(), tuple(str(file) for index in given.values() for file in index.files))
+    labels = copies(everything, duplicates)
+    part = np.repeat(np.arange(len(given)), [len(index) for index in given.values()])
+    doubles = np.flatnonzero(part[labels] != part)
+    if len(doubles):
+        names = list(given)
+        examples = [f"{everything.paths[i]} ({names[part[i]]}) = {everything.paths[labels[i]]}" for i in doubles[:3]]
+        say(
+            f"warning: {len(doubles):,} images are copies of images in another part, as the source brings them along: "
+            f"{', '.join(examples)}. Figures on them say too much; `vtk check` lists them."
+        )

@@ -18,7 +18,7 @@ from toolkit.errors import ExitCode, VtkError
 if TYPE_CHECKING:
     from toolkit.data.report.survey import Survey
 
-__all__ = ["CsvFile", "Row", "missing_files", "read_rows", "require_files"]
+__all__ = ["CsvFile", "Row", "column_values", "missing_files", "read_rows", "require_files"]
 
 _SHOWN = 10
 _MANY = 1000
@@ -75,6 +75,9 @@ class CsvFile(Source):
         val, test = (_index(root, parts[split]) if parts[split] else None for split in ("val", "test"))
         return Found.aligned(_index(root, parts["train"]), val, test)
 
+    def column(self, name: str) -> dict[str, str]:
+        return column_values(existing_file(self.file, self.obtain), self.path_column, name, self.delimiter)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -97,6 +100,20 @@ def read_rows(file: Path, columns: list[str], delimiter: str | None = None) -> l
         if not all(row.fields):
             raise bad_line(file, row.line, f"nothing in the column {columns[row.fields.index('')]!r}")
     return rows
+
+
+def column_values(file: Path, path_column: str, column: str, delimiter: str | None = None) -> dict[str, str]:
+    """Path → value of a column.
+
+    Raises:
+        VtkError: no such column, an empty field, or two values for one path.
+    """
+    values: dict[str, str] = {}
+    for row in read_rows(file, [path_column, column], delimiter):
+        path, value = row.fields[0].replace(os.sep, "/"), row.fields[1]
+        if values.setdefault(path, value) != value:
+            raise bad_line(file, row.line, f"{column!r} of {path} is {value!r}, and was {values[path]!r} before")
+    return values
 
 
 def require_files(file: Path, root: Path, rows: list[Row]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.sources.missing import listed
-from toolkit.errors import VtkError
+from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
@@ -154,6 +154,19 @@ class Source(Section):
     def place(self) -> str:
         """Where the data are, for people."""
         return str(getattr(self, "root", None) or getattr(self, "file", None) or getattr(self, "name", "the source"))
+
+    def column(self, name: str) -> Mapping[str, str]:
+        """The values of a column of the source's table, by the samples' paths.
+
+        Raises:
+            VtkError: there is no table, no such column, or a sample without a value.
+        """
+        raise VtkError(
+            f"there is no column {name!r}: this source has no table",
+            place="data.split.group.column",
+            hint="give a pattern for the paths instead, or `group: folder`",
+            code=ExitCode.RECIPE,
+        )
 
     def downloads(self) -> list[str]:
         """What :meth:`load` would fetch over the network now, one line each."""

@@ -1,0 +1,143 @@
+"""Which samples belong together in a split: copies of one picture, and what a recipe names a group by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator, model_validator
+
+from toolkit.data.sources.index import ImageArrays, Index
+from toolkit.data.sources.missing import listed
+from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe.section import Section
+
+if TYPE_CHECKING:
+    from toolkit.data.sources.index import Source
+
+__all__ = ["Duplicates", "GroupBy", "GroupChoice", "copies", "group_names", "united"]
+
+Indices = npt.NDArray[np.int64]
+Duplicates = Literal["exact", "near"]
+
+
+class GroupBy(Section):
+    """What names the group that a sample belongs to, e.g. a patient or a camera; give one of the two."""
+
+    column: str | None = Field(None, description="A column of the source's CSV.")
+    pattern: str | None = Field(
+        None,
+        description="Regular expression that is searched for in each path, with a group `group`: "
+        r"`(?P<group>patient\d+)`.",
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_group(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        if "group" not in groups:
+            raise ValueError("has no group named group; write (?P<group>...) around the part that names the group")
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_way(self) -> GroupBy:
+        if (self.column is None) == (self.pattern is None):
+            raise ValueError("give either column or pattern")
+        return self
+
+
+GroupChoice = Literal["folder"] | GroupBy
+
+
+def group_names(index: Index, by: GroupChoice, source: Source | None) -> list[str]:
+    """The name of each sample's group.
+
+    Raises:
+        VtkError: the samples have no paths, a path does not match, or the source has no such column.
+    """
+    if isinstance(index, ImageArrays):
+        raise VtkError(
+            "images in memory have neither paths nor columns to be grouped by",
+            place="data.split.group",
+            hint="leave it out; equal images are kept together anyway",
+            code=ExitCode.RECIPE,
+        )
+    if by == "folder":
+        return [path.rpartition("/")[0].rpartition("/")[2] for path in index.paths]
+    if by.pattern is not None:
+        return _matched(index.paths, by.pattern)
+    assert by.column is not None
+    assert source is not None
+    values = source.column(by.column)
+    return [values[path] for path in index.paths]
+
+
+def _matched(paths: Sequence[str], pattern: str) -> list[str]:
+    expression = re.compile(pattern)
+    found = [expression.search(path) for path in paths]
+    without = [path for path, match in zip(paths, found, strict=True) if match is None or not match["group"]]
+    if without:
+        raise VtkError(
+            f"{len(without)} of {len(paths)} paths do not match {pattern}: {listed(without)}",
+            place="data.split.group.pattern",
+            hint="every image must belong to a group; mend the pattern",
+        )
+    return [str(match["group"]) for match in found if match is not None]
+
+
+def copies(index: Index, duplicates: Duplicates) -> Indices:
+    """Groups of copies: for each sample the position of the first that is the same picture, shape (n,).
+
+    ``exact`` are equal files (of which only those of equal size are read), or equal pixels in memory.
+    """
+    from toolkit.data.fingerprints import duplicate_arrays, duplicate_groups
+
+    if isinstance(index, ImageArrays):
+        return duplicate_arrays(index.images)
+    if duplicates == "near":
+        return duplicate_groups(index.files, near=True)
+    sizes = np.array([_size(file) for file in index.files], np.int64)
+    _, places, counts = np.unique(sizes, return_inverse=True, return_counts=True)
+    alike = np.flatnonzero(counts[places.reshape(-1)] > 1)
+    labels = np.arange(len(index))
+    files = index.files
+    labels[alike] = alike[duplicate_groups([files[i] for i in alike])]
+    return labels
+
+
+def _size(file: Any) -> int:
+    try:
+        return int(file.stat().st_size)
+    except OSError:
+        return -1
+
+
+def united(partitions: Sequence[Sequence[Any] | Indices]) -> Indices:
+    """Samples that any of the partitions puts together, directly or through others: one number each, shape (n,)."""
+    numbered = [np.unique(np.asarray(one), return_inverse=True)[1].reshape(-1) for one in partitions]
+    labels = np.arange(len(numbered[0]))
+    while True:
+        before = labels.copy()
+        for groups in numbered:
+            least = np.full(int(groups.max(initial=-1)) + 1, len(labels))
+            np.minimum.at(least, groups, labels)
+            labels = least[groups]
+        if np.array_equal(before, labels):
+            return labels
+
+
+def spread(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The groups that are in several parts, with those parts' names. ``parts``: part → its samples' groups."""
+    where: dict[str, list[str]] = {}
+    for part, groups in parts.items():
+        for group in dict.fromkeys(groups):
+            where.setdefault(group, []).append(part)
+    return {group: names for group, names in where.items() if len(names) > 1}

@@ -1,0 +1,111 @@
+"""The manifest of a split: which sample is in which part, so that later commands and other runs keep to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.data.sources.index import Found
+from toolkit.data.sources.missing import listed
+from toolkit.errors import ExitCode, VtkError
+
+__all__ = ["MANIFEST", "apply_manifest", "manifest_of", "read_manifest", "write_manifest"]
+
+MANIFEST = "split.json"
+"""Its name in a run's directory."""
+
+_VERSION = 1
+_PARTS = ("train", "val", "test")
+
+
+def manifest_of(found: Found, seed: int) -> dict[str, Any]:
+    """The cut as JSON: which sample is in which part, by path (files) or position (arrays)."""
+    parts = {"train": found.train, "val": found.val, "test": found.test}
+    return {
+        "version": _VERSION,
+        "seed": seed,
+        "classes": list(found.train.classes),
+        "samples": {name: index.keys for name, index in parts.items() if index is not None},
+    }
+
+
+def write_manifest(path: str | os.PathLike[str], manifest: Mapping[str, Any]) -> None:
+    """Writes it as JSON, whole or not at all."""
+    final = Path(path)
+    partial = final.with_name(f".{final.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        os.replace(partial, final)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise VtkError(f"cannot be written: {error.strerror}", place=str(final), code=ExitCode.IO) from error
+
+
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What :func:`write_manifest` wrote; of a run, where ``path`` is its directory.
+
+    Raises:
+        VtkError: there is none, it is something else, or it has a sample twice.
+    """
+    if os.path.isdir(path):
+        path = Path(path, MANIFEST)
+    try:
+        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise VtkError("there is no such manifest", place=str(path), code=ExitCode.NO_INPUT) from None
+    except (OSError, ValueError) as error:
+        raise VtkError(f"not a split manifest: {error}", place=str(path)) from error
+    if not _is_manifest(manifest):
+        raise VtkError(f"not a split manifest of version {_VERSION}", place=str(path))
+    _require_once(manifest["samples"], path)
+    return dict(manifest)
+
+
+def _is_manifest(manifest: Any) -> bool:
+    if not isinstance(manifest, dict) or manifest.get("version") != _VERSION:
+        return False
+    samples, classes = manifest.get("samples"), manifest.get("classes")
+    lists = [classes, *samples.values()] if isinstance(samples, dict) and set(samples) <= set(_PARTS) else [None]
+    return all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists)
+
+
+def _require_once(samples: Mapping[str, Sequence[str]], path: str | os.PathLike[str]) -> None:
+    part_of: dict[str, str] = {}
+    for part, keys in samples.items():
+        for key in keys:
+            if key in part_of:
+                raise VtkError(f"{key} is in {part_of[key]} and in {part}", place=str(path))
+            part_of[key] = part
+    if not samples.get("train"):
+        raise VtkError("there are no training samples", place=str(path))
+
+
+def apply_manifest(found: Found, manifest: Mapping[str, Any]) -> Found:
+    """The cut of an earlier run, over the same data found again; samples that were added since are left out.
+
+    Raises:
+        VtkError: a sample of the manifest is not there any more, or the classes are others.
+    """
+    classes = tuple(manifest["classes"])
+    available = [index for index in (found.train, found.val, found.test) if index is not None]
+    where = {key: (index, i) for index in available for i, key in enumerate(index.keys)}
+    return Found(**{name: _gather(where, keys, classes, name) for name, keys in manifest["samples"].items()})
+
+
+def _gather(where: Mapping[str, tuple[Any, int]], keys: Sequence[str], classes: tuple[str, ...], part: str) -> Any:
+    gone = [key for key in keys if key not in where]
+    if gone:
+        raise VtkError(
+            f"{len(gone)} of {len(keys)} samples of the {part} split are not there any more: {listed(gone)}",
+            hint="bring them back, or train anew on the data as they are",
+            code=ExitCode.NO_INPUT,
+        )
+    if not keys:
+        return None
+    index = where[keys[0]][0]
+    if index.classes != classes:
+        raise VtkError(f"the classes are {listed(index.classes)}; the split was made for {listed(classes)}")
+    return index.take([where[key][1] for key in keys])
