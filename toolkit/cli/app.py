@@ -6,12 +6,12 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import click
 
 from toolkit.cli.failures import report
-from toolkit.cli.verb import NO_PLUGINS, Session, common_options
+from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",
@@ -107,10 +107,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run ``vtk`` with ``args`` (the process's own by default) and return the exit code, one of ``ExitCode``."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    session = Session(traceback=os.environ.get("VTK_TRACEBACK", "") not in {"", "0"})
     words = sys.argv[1:] if args is None else list(args)
+    flags = words[: words.index("--") if "--" in words else None]
+    session = Session(traceback=TRACEBACK in flags or os.environ.get("VTK_TRACEBACK", "") not in {"", "0"})
     try:
-        with _plugins_as_wanted(words):
+        with _without_plugins() if NO_PLUGINS in flags else nullcontext():
             code = _invoke(words, session)
         sys.stdout.flush()
     except BaseException as error:
@@ -119,14 +120,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _plugins_as_wanted(args: list[str]) -> Iterator[None]:
-    """With ``--no-plugins`` anywhere, the environment says so, to this process and to those that it starts.
-
-    A recipe's plugin adds flags to the command line, so this cannot wait until the command line has been parsed.
-    """
-    if NO_PLUGINS not in args[: args.index("--") if "--" in args else None]:
-        yield
-        return
+def _without_plugins() -> Iterator[None]:
+    """The environment says so for a while, to this process and to those that it starts."""
     from toolkit.hooks.entry import DISABLE
 
     before = os.environ.get(DISABLE)

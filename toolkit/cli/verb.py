@@ -8,23 +8,22 @@ from typing import Any
 import click
 
 NO_PLUGINS = "--no-plugins"
+TRACEBACK = "--traceback"
 
 
 @dataclass
 class Session:
-    """One call of ``vtk``: what ``main`` must know when the verb has failed."""
+    """One call of ``vtk``: what is shown when something has failed."""
 
     traceback: bool = False
 
 
-def _want_traceback(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
-    session = ctx.find_object(Session)
-    if wanted and session is not None:
-        session.traceback = True
-
-
 def common_options() -> list[click.Parameter]:
-    """``--no-plugins`` and ``--traceback``, understood before and after the verb. ``main`` sees to the former."""
+    """``--no-plugins`` and ``--traceback``, understood before and after the verb. ``main`` acts on them.
+
+    It looks for them before anything is parsed: a recipe's plugin, which may be the one that fails or is not to be
+    imported, adds flags of its own to the command line.
+    """
     return [
         click.Option(
             [NO_PLUGINS],
@@ -33,10 +32,9 @@ def common_options() -> list[click.Parameter]:
             help="Do without the plugins and recipes of other packages; none of them is imported.",
         ),
         click.Option(
-            ["--traceback"],
+            [TRACEBACK],
             is_flag=True,
             expose_value=False,
-            callback=_want_traceback,
             help="Show Python's traceback with every error.",
         ),
     ]

@@ -12,6 +12,7 @@ from typing import Any
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
 from toolkit.hooks.entry import Kind, Plugin
+from toolkit.hooks.loading import remedy
 from toolkit.hooks.markers import PROJECT
 
 PREFIX = "vtk_"
@@ -50,7 +51,7 @@ def lint(plugin: Any, entry: Plugin) -> None:
     if findings:
         raise VtkError(
             f"the {entry.kind} {entry.name!r} of {entry.owner} is not a valid plugin:\n{few(findings)}",
-            hint=f"its entry point is {entry.value}",
+            hint=f"entry point {entry.value}; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         )
 

@@ -16,13 +16,13 @@ def load(plugin: Plugin) -> Any:
     """Imports a plugin's object. Whatever goes wrong in it becomes a ``VtkError`` of at most five lines."""
     if plugin.status == "broken":
         raise VtkError(
-            f"the metadata of {plugin.distribution} cannot be read", hint=_remedy(plugin), code=ExitCode.UNAVAILABLE
+            f"the metadata of {plugin.distribution} cannot be read", hint=remedy(plugin), code=ExitCode.UNAVAILABLE
         )
     if plugin.status == "incompatible":
         raise VtkError(
             f"the {plugin.kind} {plugin.name!r} {plugin.reason}\n"
             f"  from {plugin.owner}, entry point {plugin.value}; it has not been imported",
-            hint=_remedy(plugin),
+            hint=remedy(plugin),
             code=ExitCode.UNAVAILABLE,
         )
     if plugin.given is not None:
@@ -43,12 +43,13 @@ def guarded(plugin: Plugin, failure: str, call: Callable[[], Any]) -> Any:
             f"the {plugin.kind} {plugin.name!r} {failure}\n"
             f"  from {plugin.owner}, entry point {plugin.value}\n"
             f"  {type(error).__name__}{f': {text}' if text else ''}",
-            hint=_remedy(plugin),
+            hint=remedy(plugin),
             code=ExitCode.UNAVAILABLE,
         ) from error
 
 
-def _remedy(plugin: Plugin) -> str:
+def remedy(plugin: Plugin) -> str:
+    """What its user can do about a plugin that does not work."""
     if plugin.builtin:
         return f"reinstall it: pip install --force-reinstall {plugin.distribution}"
     return f"update it (pip install -U {plugin.distribution}), or do without: {DISABLE}={plugin.full_name}"

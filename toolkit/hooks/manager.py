@@ -11,6 +11,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
 from toolkit.hooks.entry import Loaded, Plugin
 from toolkit.hooks.lint import lint
+from toolkit.hooks.loading import remedy
 from toolkit.hooks.markers import PROJECT
 
 CORE = "core"
@@ -61,7 +62,7 @@ def _register(manager: pluggy.PluginManager, loaded: Loaded) -> None:
     except (pluggy.PluginValidationError, ValueError) as error:
         raise VtkError(
             f"the {entry.kind} {entry.name!r} of {entry.owner} cannot be registered:\n  {' '.join(str(error).split())}",
-            hint=f"its entry point is {entry.value}",
+            hint=f"entry point {entry.value}; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         ) from error
 

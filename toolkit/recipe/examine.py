@@ -19,7 +19,7 @@ from typing import Any
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import Loaded, Plugin
 from toolkit.hooks.lint import few, implemented
-from toolkit.hooks.manager import try_out
+from toolkit.hooks.loading import remedy
 from toolkit.hooks.types import Option
 from toolkit.recipe.nodes import MapNode, Mark
 from toolkit.recipe.plugins import loaded, options_of
@@ -36,20 +36,19 @@ class Examined:
 
 
 def examine(entry: Plugin) -> Examined:
-    """Imports, checks and registers a plugin, as a run would.
+    """Imports, checks and registers a plugin, as a run would, and looks where its flags lead.
 
     Raises:
         VtkError: whatever is wrong with it.
     """
     plugin = loaded(entry)
-    try_out(plugin)
     flags = list(options_of(plugin)) if entry.kind == "task" else []
     astray = [flag for flag in flags if not _has_place(plugin, flag)]
     if astray:
         lines = [f"{flag.flag}: the schema has no key {flag.key!r}" for flag in astray]
         raise VtkError(
             f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that lead nowhere:\n{few(lines)}",
-            hint=f"its entry point is {entry.value}",
+            hint=f"entry point {entry.value}; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         )
     return Examined(plugin, implemented(plugin.plugin), flags)

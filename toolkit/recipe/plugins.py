@@ -8,7 +8,8 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import Kind, Loaded, Plugin
 from toolkit.hooks.lint import few, lint, required
-from toolkit.hooks.loading import guarded, load
+from toolkit.hooks.loading import guarded, load, remedy
+from toolkit.hooks.manager import try_out
 from toolkit.hooks.types import Option
 from toolkit.recipe.defaults import bad_defaults
 from toolkit.recipe.nodes import Mark, Node, ScalarNode
@@ -47,7 +48,9 @@ def loaded(entry: Plugin) -> Loaded:
     """A plugin of the catalogue, imported, checked, with its schema."""
     plugin = load(entry)
     lint(plugin, entry)
-    return Loaded(entry, plugin, _schema(plugin, entry))
+    found = Loaded(entry, plugin, _schema(plugin, entry))
+    try_out(found)
+    return found
 
 
 def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -> RecipeError:
@@ -86,7 +89,7 @@ def _schema(plugin: object, entry: Plugin) -> type[Section]:
     if faults := list(bad_defaults(schema)):
         raise VtkError(
             f"the schema of the {entry.kind} {entry.name!r} ({entry.owner}) is faulty:\n{few(faults)}",
-            hint="its author must mend this",
+            hint=f"its author must mend this; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         )
     return schema
