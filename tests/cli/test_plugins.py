@@ -179,3 +179,16 @@ class TestCheck:
         assert "1 of 2 recipes cannot be loaded" in lines["jobs"] or "epoch" in lines["jobs"]
         assert "no such folder" in lines["gone"]
         assert "ZeroDivisionError: division by zero" in said.err
+
+
+def test_help_and_guide_say_the_same_of_every_status(vtk: Callable) -> None:
+    import re
+    from pathlib import Path
+
+    from toolkit.hooks.entry import STATUSES
+
+    guide = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", guide.split("| status |")[1].split("\n\n")[0], re.MULTILINE)
+    assert {status: about.replace("`", "") for status, about in rows} == STATUSES
+    said = " ".join(vtk("plugins", "--help").out.split())
+    assert all(f"{status} {about}" in said for status, about in STATUSES.items())
