@@ -33,8 +33,11 @@ def _check_unknown_keys(subject: Subject) -> None:
     for path in [*sections_in(resolved.recipe), *(("extensions", name) for name in names)]:
         tree = resolved.to_dict()
         section: Any = tree
-        for part in path:
-            section = section[part]
+        try:
+            for part in path:
+                section = section[part]
+        except KeyError:
+            continue  # derived from other keys, and in no file
         section[UNKNOWN_KEY] = 1
         file.write_text(dump_yaml(tree), encoding="utf-8")
         _require_refusal(subject, file, ".".join(map(str, path)))

@@ -10,7 +10,7 @@ import sys
 from toolkit.testing.findings import ConformanceError, NotApplicable
 from toolkit.testing.subject import Subject
 
-HEAVY = ("torch", "torchvision", "timm", "albumentations", "sklearn", "scipy", "matplotlib", "torchmetrics", "cv2")
+HEAVY = ("torch", "torchvision", "timm", "albumentations", "sklearn", "scipy", "matplotlib", "torchmetrics")
 
 _SCRIPT = """
 import importlib, json, sys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from toolkit.errors import VtkError
 from toolkit.recipe.section import Section
@@ -45,7 +45,7 @@ def _check_section(section: type[Any]) -> None:
             "derive it from toolkit.Section and leave model_config alone",
         )
     for name, field in section.model_fields.items():
-        if not field.description and not _inherited(section, name):
+        if not (field.description or _speaks_for_itself(field) or _inherited(section, name)):
             raise ConformanceError(
                 "schema",
                 f"{section.__qualname__}.{name} has no description",
@@ -53,10 +53,18 @@ def _check_section(section: type[Any]) -> None:
             )
 
 
+def _speaks_for_itself(field: Any) -> bool:
+    """The constant that names a section, and a place for sections, which have descriptions of their own."""
+    from toolkit.recipe.shape import Shape
+
+    shape = Shape.of_field(field)
+    return get_origin(shape.annotation) is Literal or any(part.model is not None for part in shape.parts)
+
+
 def _inherited(section: type[Any], name: str) -> bool:
-    """Whether a field is declared by one of the toolkit's own sections."""
-    owner = next(base for base in section.__mro__ if name in inspect.get_annotations(base))
-    return owner.__module__.startswith("toolkit.")
+    """Whether a field is one of the toolkit's own sections', if with another default."""
+    owners = [base for base in section.__mro__ if name in inspect.get_annotations(base)]
+    return any(owner.__module__.startswith("toolkit.") for owner in owners)
 
 
 def _check_json_schema(subject: Subject) -> None:
