@@ -23,6 +23,7 @@ VERBS = {
     "recipes": "List, show or copy the shipped recipes.",
     "plugins": "List, check or show the installed tasks and extensions.",
     "schema": "Print a task's recipe schema.",
+    "new-plugin": "Begin a task or an extension of your own.",
 }
 
 _ENVIRONMENT = {

@@ -11,25 +11,29 @@ import torch
 _CLOCKS = frozenset({"seconds", "time", "at"})
 
 
-def differences(a: Any, b: Any, path: str = "") -> list[tuple[str, str]]:
-    """``(dotted path, what differs)`` of mappings, sequences, tensors, arrays and plain values; NaN equals NaN."""
-    return list(_differences(a, b, path))
+def differences(a: Any, b: Any, path: str = "", tolerance: float = 0.0) -> list[tuple[str, str]]:
+    """``(dotted path, what differs)`` of mappings, sequences, tensors, arrays and plain values; NaN equals NaN.
+
+    Args:
+        tolerance: how far apart plain floats may be, relative to the larger.
+    """
+    return list(_differences(a, b, path, tolerance))
 
 
-def _differences(a: Any, b: Any, path: str) -> Iterator[tuple[str, str]]:
+def _differences(a: Any, b: Any, path: str, tolerance: float) -> Iterator[tuple[str, str]]:
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if list(a) != list(b):
             yield path, f"keys {list(a)} and {list(b)}"
             return
         for key in a:
-            yield from _differences(a[key], b[key], f"{path}.{key}".lstrip("."))
+            yield from _differences(a[key], b[key], f"{path}.{key}".lstrip("."), tolerance)
     elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
         if len(a) != len(b):
             yield path, f"lengths {len(a)} and {len(b)}"
             return
         for number, pair in enumerate(zip(a, b, strict=True)):
-            yield from _differences(*pair, f"{path}.{number}".lstrip("."))
-    elif not _same(a, b):
+            yield from _differences(*pair, f"{path}.{number}".lstrip("."), tolerance)
+    elif not (_same(a, b) or _close(a, b, tolerance)):
         yield path, _described(a, b)
 
 
@@ -41,6 +45,10 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float):
         return a == b or (a != a and b != b)
     return type(a) is type(b) and bool(a == b)
+
+
+def _close(a: Any, b: Any, tolerance: float) -> bool:
+    return isinstance(a, float) and isinstance(b, float) and abs(a - b) <= tolerance * max(abs(a), abs(b))
 
 
 def _bits(tensor: torch.Tensor) -> bytes:

@@ -29,7 +29,8 @@ class Trained:
 
     Attributes:
         weights: the model's state as training left it, before the best weights are put back.
-        state: what else must not depend on how the run came about: optimizer, schedule, position, history.
+        state: what else must not depend on how the run came about: optimizer, schedule, position.
+        history: the metrics of each epoch, and the best of them.
         plugins: ``run.state``, which plugins fill.
         finished: its evaluation and bundle, where they were asked for.
     """
@@ -38,6 +39,7 @@ class Trained:
     directory: Path
     weights: dict[str, Any]
     state: dict[str, Any]
+    history: dict[str, Any]
     plugins: dict[str, Any]
     steps: int
     finished: Finished | None = field(default=None)
@@ -126,8 +128,8 @@ def _state_of(run: Run, directory: Path) -> Trained:
         "optimizer": run.optimizer.state_dict() if run.optimizer is not None else None,
         "scheduler": run.scheduler.state_dict() if run.scheduler is not None else None,
         "position": dataclasses.asdict(run.position),
-        "best": dataclasses.asdict(run.best) if run.best else None,
-        "history": without_clocks(run.history),
     }
+    history = {"best": dataclasses.asdict(run.best) if run.best else None, "history": without_clocks(run.history)}
     weights = copy.deepcopy(dict(run.model.state_dict()))
-    return Trained(run, directory, weights, copy.deepcopy(state), copy.deepcopy(run.state), run.position.step)
+    plugins = copy.deepcopy(run.state)
+    return Trained(run, directory, weights, copy.deepcopy(state), history, plugins, run.position.step)

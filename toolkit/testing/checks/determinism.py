@@ -31,7 +31,8 @@ def _check_workers(subject: Subject, first: Trained) -> None:
 def _require_same(check: str, what: str, first: Trained, second: Trained, remedy: str) -> None:
     from toolkit.testing.compare import differences
 
-    found = differences(first.weights, second.weights) or differences(first.state, second.state)
+    found = differences(first.weights, second.weights, "weights") or differences(first.state, second.state, "state")
+    found += differences(first.history, second.history, "run", tolerance=1e-5)
     if found:
         where, how = found[0]
         raise ConformanceError(check, f"{what} end in different places: {where}: {how}", remedy)
