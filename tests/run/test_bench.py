@@ -192,6 +192,8 @@ def test_the_largest_gain_of_the_slower_side_comes_first(entered: Callable[..., 
     advise(entered(), found)
     assert [advice["change"] for advice in found.advice] == ["loader.workers=4", "loader.workers=2"]
     assert "4.00 times as fast" in found.advice[0]["why"]
+    assert "from 3.00 times on the model is the limit" in found.advice[0]["why"]
+    assert "from" not in found.advice[1]["why"]
     assert (found.limit, found.of_ceiling) == ("data", pytest.approx(0.8))
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolkit.run.run import Run
 
 _GAIN, _CLOSE = 1.1, 0.95
+_NO_CACHE = (None, False, "none", "off")
 
 
 def advise(run: Run, found: Bench) -> None:
@@ -23,9 +24,12 @@ def advise(run: Run, found: Bench) -> None:
     assert found.data is not None
     assert found.model is not None
     side, other = ("data path", "model") if found.limit == "data" else ("model", "data path")
+    room = max(found.data.per_second, found.model.per_second) / min(found.data.per_second, found.model.per_second)
     better = [t for t in found.trials if t.side == found.limit and t.gain >= _GAIN]
     for trial in sorted(better, key=lambda t: -t.gain):
         why = f"the {side} is the limit, and ran {trial.gain:.2f} times as fast with it"
+        if trial.gain > room:
+            why += f"; from {room:.2f} times on the {other} is the limit"
         found.advice.append({"change": trial.setting, "why": why + _price(trial.setting)})
     if found.limit == "data":
         found.advice += _about_data(run, found)
@@ -45,7 +49,7 @@ def _about_data(run: Run, found: Bench) -> Iterator[dict[str, str]]:
     total = sum(found.fetch_parts.values()) or 1.0
     read, augment = (found.fetch_parts.get(part, 0.0) / total for part in (READ, AUGMENT))
     section = getattr(run.recipe, "data", None)
-    if read > 0.4 and hasattr(section, "cache"):
+    if read > 0.4 and getattr(section, "cache", "none") in _NO_CACHE and hasattr(section, "cache"):
         why = f"{read:.0%} of fetching is reading and decoding, which a cache does once"
         yield {"change": "data.cache", "why": why}
     if augment > 0.5:
