@@ -3,8 +3,8 @@
     python tests/benchmarks/data_check.py
 
 The pictures are drawn creatures on 500 × 375 pixels with a little grain, as JPEGs of about 30 kB, read from the page
-cache. The classic way, beside it: hashlib for equal files, Pillow for decoding and for the size, and the usual pHash (grey,
-32 × 32, DCT, median of the 8 × 8 lowest frequencies).
+cache. The classic way, beside it: hashlib for equal files, Pillow for decoding and for the size, and the usual pHash
+(grey, 32 × 32, DCT, median of the 8 × 8 lowest frequencies).
 """
 
 from __future__ import annotations

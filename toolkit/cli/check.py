@@ -149,8 +149,9 @@ def as_document(plan: Plan) -> dict[str, Any]:
 
 def show(plan: Plan, *, values: bool = True) -> None:
     """The plan for people, with or without the recipe's values."""
-    click.echo(f"{plan.name}: {plan.task}{' · DEMO: small stand-in data' if plan.demo else ''}\n")
+    click.echo(f"{plan.name}: {plan.task}{' · DEMO: small stand-in data' if plan.demo else ''}")
     if values:
+        click.echo()
         print_table(("key", "value", "from"), [[key, _short(v), origin] for key, (v, origin) in plan.values.items()])
     for title, lines in sections(plan):
         click.echo(f"\n{title}")

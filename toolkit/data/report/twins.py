@@ -84,7 +84,8 @@ def _fault(where: str, cases: tuple[Case, ...], near: bool, cut: bool) -> Fault:
         return Fault(f"{kind}-with-two-labels", crossing, f"{what} with different labels", remedy, cases)
     if where == "splits":
         message = f"{what} in more than one split{', as the recipe cuts them' if cut else ''}"
-        remedy = "The model is examined on what it has learnt by heart: figures come out too good. Keep one of them."
+        remedy = "The model is examined on what it has learnt by heart: figures come out too good. Keep one of them"
+        remedy += f", or set data.split.duplicates to {'near' if near else 'exact'}." if cut else "."
         return Fault(f"{kind}-across-splits", crossing, message, remedy, cases)
     remedy = "They count more than others. Keep one of each, unless that is meant."
     return Fault(
