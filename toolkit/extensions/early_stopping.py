@@ -76,13 +76,11 @@ def _watched(run: Run, options: EarlyStoppingOptions) -> tuple[str, bool]:
     """The metric's name and whether higher is better."""
     from toolkit.run.keeping import metric_directions, plan_best
 
-    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data)
-    has_validation = run.data.val is not None
     if options.metric == "auto":
-        best = run.best or plan_best("auto", metrics, has_validation)
+        best = run.best or plan_best(run, "auto")
         assert best is not None
         return best.metric, best.higher_is_better
-    directions = metric_directions(metrics, has_validation)
+    directions = metric_directions(run)
     if options.metric not in directions:
         raise VtkError(
             f"extensions.{NAME}.metric: there is no metric {options.metric!r}",

@@ -98,10 +98,11 @@ def vtk_optimizer(recipe: Recipe, model: nn.Module, stage: Stage) -> OptimizerSe
 
 
 @hookspec(firstresult=True)
-def vtk_metrics(recipe: Recipe, data: Data) -> Any:
+def vtk_metrics(recipe: Recipe, data: Data, split: str) -> Any:
     """A ``torchmetrics.MetricCollection`` that takes ``update(output, targets)``. None: the loss is all there is.
 
-    Called once for each split. Outputs arrive in float32 on the CPU, several batches at a time.
+    Called anew for each use; ``split`` is ``train``, ``val`` or ``test``. Outputs arrive in float32 on the CPU, several
+    batches at a time. A model that answers otherwise while it trains has no metrics for ``train``.
     """
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from toolkit.data.bad_images import is_empty
 from toolkit.data.types import BatchKey
+from toolkit.run.nested import map_tensors
 from toolkit.run.step import MicroBatches
 
 if TYPE_CHECKING:
@@ -24,20 +23,6 @@ if TYPE_CHECKING:
 def to_device(value: Any, device: torch.device) -> Any:
     """Tensors of a nested batch moved to the device; everything else as it is."""
     return map_tensors(value, lambda tensor: tensor.to(device, non_blocking=True))
-
-
-def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """A nested batch with each tensor changed; everything else as it is."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, tuple):
-        changed = [map_tensors(v, change) for v in value]
-        return type(value)(*changed) if hasattr(value, "_fields") else tuple(changed)
-    if isinstance(value, list):
-        return [map_tensors(v, change) for v in value]
-    if isinstance(value, Mapping):
-        return {k: map_tensors(v, change) for k, v in value.items()}
-    return value
 
 
 def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:

@@ -12,6 +12,7 @@ from toolkit.data.bad_images import is_empty
 from toolkit.data.types import BatchKey
 from toolkit.run.batches import ready
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length, joined_outputs
+from toolkit.run.nested import bytes_in
 from toolkit.run.report import Result
 from toolkit.run.step import inputs_of, targets_of
 
@@ -93,7 +94,7 @@ class _Kept:
     def add(self, output: Any, targets: Any) -> None:
         if self.pairs is None:
             return
-        self.bytes += output.nbytes if isinstance(output, torch.Tensor) else 0
+        self.bytes += bytes_in(output)
         self.pairs.append((output, targets))
         if self.bytes > _KEPT_BYTES:
             self.pairs = None

@@ -64,7 +64,7 @@ def evaluate_final(run: Run, split: str | None = None) -> Result:
     split = split or ("test" if run.data.test is not None else "val")
     if getattr(run.data, split) is None:
         return Result()
-    return _evaluate(run, split, run.hook.vtk_metrics(recipe=run.recipe, data=run.data))
+    return _evaluate(run, split, run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split=split))
 
 
 def _evaluate(run: Run, split: str, metrics: Any) -> Result:

@@ -87,7 +87,7 @@ def _copied(state: dict[str, Any]) -> dict[str, Any]:
     return {name: tensor.clone() for name, tensor in state.items()}
 
 
-def plan_best(wanted: str, metrics: Any, has_validation: bool) -> Best | None:
+def plan_best(run: Run, wanted: str) -> Best | None:
     """What ``train.best`` means for this task and data; None keeps the last weights.
 
     Raises:
@@ -95,12 +95,10 @@ def plan_best(wanted: str, metrics: Any, has_validation: bool) -> Best | None:
     """
     if wanted == "last":
         return None
-    directions = metric_directions(metrics, has_validation)
+    directions = metric_directions(run)
     if wanted == "auto":
-        names = [
-            n for n in directions if n.startswith("val/" if has_validation else "train/") and not n.endswith("/loss")
-        ]
-        wanted = names[0] if names and has_validation else ("val/loss" if has_validation else "train/loss")
+        names = [name for name in directions if name.startswith("val/")]
+        wanted = names[0] if names else "train/loss"
     if wanted not in directions:
         raise VtkError(
             f"train.best: there is no metric {wanted!r}",
@@ -110,11 +108,12 @@ def plan_best(wanted: str, metrics: Any, has_validation: bool) -> Best | None:
     return Best(wanted, directions[wanted])
 
 
-def metric_directions(metrics: Any, has_validation: bool) -> dict[str, bool]:
-    """Whether higher is better, for each metric that an epoch will have."""
-    splits = ["val", "train"] if has_validation else ["train"]
+def metric_directions(run: Run) -> dict[str, bool]:
+    """Whether higher is better, for each metric that an epoch will have; the loss comes after a split's metrics."""
+    splits = ["train"] if run.data.val is None else ["val", "train"]
     found: dict[str, bool] = {}
     for split in splits:
+        metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split=split)
         for name, metric in metrics.items() if metrics is not None else ():
             found[f"{split}/{name}"] = bool(metric.higher_is_better)
         found[f"{split}/loss"] = False

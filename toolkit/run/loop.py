@@ -54,7 +54,7 @@ def enter_stage(run: Run, stage: Stage) -> None:
     assert run.precision is not None
     run.scaler = run.precision.scaler()
     run.losses = LossMeter()
-    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data)
+    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split="train")
     run.outputs = OutputBuffer(metrics) if metrics is not None else None
     restore_late(run)
 
@@ -193,7 +193,7 @@ def validation_due(run: Run) -> bool:
 def validate(run: Run) -> dict[str, float]:
     """The validation split's loss and metrics, names prefixed with ``val/``."""
     assert run.val_loader is not None
-    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data)
+    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split="val")
     run.phase, run.eval_total = "val", len(run.val_loader)
     result = evaluator(run).run(run.val_loader, metrics, "val")
     run.phase = "train"

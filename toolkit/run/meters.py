@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from toolkit.run.nested import bytes_in, map_tensors, on_cpu
+
 FLUSH_BYTES = 32 << 20
 _LOSS = ("loss",)
 
@@ -95,10 +97,9 @@ class OutputBuffer:
         """Keep one batch."""
         self._outputs.append(_detached(output))
         self._targets.append(_detached(targets))
-        if isinstance(output, Tensor):
-            self._bytes += output.nbytes
-            if self._bytes > FLUSH_BYTES:
-                self.flush()
+        self._bytes += bytes_in(output)
+        if self._bytes > FLUSH_BYTES:
+            self.flush()
 
     def flush(self) -> None:
         """Hand everything kept to the metrics."""
@@ -112,7 +113,7 @@ class OutputBuffer:
             self.metrics.update(*joined)
             return
         for output, target in zip(outputs, targets, strict=True):
-            self.metrics.update(output, target)
+            self.metrics.update(on_cpu(output), on_cpu(target))
 
     def compute(self) -> dict[str, float]:
         """The metrics of everything added since the last reset, by name."""
@@ -163,11 +164,16 @@ def _read(values: list[Tensor | float]) -> list[float]:
 
 
 def _detached(value: Any) -> Any:
-    return value.detach() if isinstance(value, Tensor) else value
+    return value.detach() if isinstance(value, Tensor) else map_tensors(value, Tensor.detach)
 
 
-def joined_outputs(values: list[Any]) -> Tensor | None:
-    """Tensors joined along the batch, float32 on the CPU; None where they are no tensors of one shape."""
+def joined_outputs(values: list[Any]) -> Tensor | list[Any] | None:
+    """Batches joined, float32 on the CPU: tensors along their first dimension, lists with an entry for each sample.
+
+    None where they are neither tensors of one shape nor lists.
+    """
+    if all(isinstance(v, list) for v in values):
+        return [on_cpu(sample) for batch in values for sample in batch]
     if not all(isinstance(v, Tensor) and v.dim() > 0 and v.shape[1:] == values[0].shape[1:] for v in values):
         return None
     joined = torch.cat(values).cpu()

@@ -84,8 +84,7 @@ def build_model(run: Run) -> None:
     if isinstance(run.loss, torch.nn.Module):
         run.loss.to(run.device)
     if run.best is None:
-        metrics = run.hook.vtk_metrics(recipe=recipe, data=run.data)
-        run.best = plan_best(recipe.train.best, metrics, run.data.val is not None)
+        run.best = plan_best(run, recipe.train.best)
 
 
 def place_model(model: torch.nn.Module, device: torch.device, channels_last: bool) -> torch.nn.Module:
