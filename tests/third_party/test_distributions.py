@@ -19,12 +19,17 @@ SMALL = {
         "data.size=32",
         "model={width: 4}",
     ],
+    "detection": [
+        "data.source={name: drawn, train: 32, val: 8, test: 8}",
+        "data.size=64",
+        "model={width: 8, channels: 32}",
+    ],
 }
 """Each recipe, and what makes it a matter of seconds."""
 
 
 def test_they_use_the_public_api_alone(projects: list[Path]) -> None:
-    assert len(projects) == 1
+    assert len(projects) == 2
     wrong = [(file.name, name) for project in projects for file, name in _taken_from_the_toolkit(project)]
     assert wrong == []
 

@@ -1,0 +1,1 @@
+"""Object detection for vision-toolkit: boxes and what is in them."""
