@@ -153,7 +153,7 @@ def test_answers_and_errors_pass_as_without_a_trace(wanted: bool) -> None:
     if wanted:
         HookTrace(CLOCK).attach(manager)
     assert manager.hook.vtk_loss(recipe=0, data=0) == "saved from no loss"
-    assert manager.hook.vtk_metrics(recipe=0, data=0) == "forced"
+    assert manager.hook.vtk_metrics(recipe=0, data=0, split="val") == "forced"
     with pytest.raises(RuntimeError, match="has second yield"):
         manager.hook.vtk_inference(recipe=0, model=0)
 

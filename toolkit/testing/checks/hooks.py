@@ -28,12 +28,15 @@ def check_hooks(subject: Subject) -> None:
 
 
 def _require_key(subject: Subject, flag: str, key: str) -> None:
-    from toolkit.recipe.nodes import Mark, from_python
-    from toolkit.recipe.shape import shape_at
+    from toolkit.recipe.shape import Shape
 
-    root = from_python(subject.resolve().to_dict(), Mark("the recipe"))
-    path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
-    if shape_at(subject.loaded.schema, root, path) is None:
+    places = [Shape.of(subject.loaded.schema)]
+    for part in key.split("."):
+        # A flag may stand for a key that only some sections of a choice have.
+        inner = [shape for place in places for shape in place.parts]
+        fields = [shape.model.model_fields.get(part) for shape in inner if shape.model is not None]
+        places = inner if part.isdigit() else [Shape.of_field(field) for field in fields if field is not None]
+    if not places:
         raise ConformanceError(
             "hooks",
             f"vtk_options offers {flag} for the recipe key {key!r}, which the schema does not have",
