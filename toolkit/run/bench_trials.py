@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.data.loaders import usable_cores
-from toolkit.run.nested import map_tensors
 from toolkit.run.bench import data_rate, model_rate
 from toolkit.run.loop import samples_in, training_loader
 from toolkit.run.meters import batch_length
+from toolkit.run.nested import map_tensors
 from toolkit.run.precision import PrecisionPlan, plan_precision
 from toolkit.run.setup import place_model
 from toolkit.run.step import MicroBatches
