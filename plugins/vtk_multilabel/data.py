@@ -10,7 +10,15 @@ import numpy as np
 from toolkit import Data, ExitCode, VtkError
 from toolkit.data.balance import EpochDraw, label_rarity, resampled
 from toolkit.data.datasets import build_dataset
-from toolkit.data.images import batch_transform, build_preprocess, cut_for, fingerprint, on_bad_image
+from toolkit.data.images import (
+    batch_transform,
+    build_preprocess,
+    cut_for,
+    fingerprint,
+    keeping,
+    on_bad_image,
+    tell_kept,
+)
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.index import Index
 from toolkit.data.sources.missing import listed
@@ -43,14 +51,17 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
         "preprocess": preprocess.to_json(),
     }
     _warn_of_double_weights(recipe, run)
+    keep = keeping(recipe, run)
+    train = build_dataset(found.train, preprocess, recipe.data.augment, bad, keep)
+    val = None if found.val is None else build_dataset(found.val, preprocess, "none", bad, keep, "val")
     return Data(
-        train=_training_set(recipe, found.train, build_dataset(found.train, preprocess, recipe.data.augment, bad)),
-        val=None if found.val is None else build_dataset(found.val, preprocess, on_bad_image=bad),
+        train=_training_set(recipe, found.train, train),
+        val=val,
         test=None if found.test is None else build_dataset(found.test, preprocess, on_bad_image=bad),
         meta=meta | _learned(recipe, found.train, trained),
         transform=batch_transform(recipe.data, preprocess, len(classes)),
         fingerprint=fingerprint(found),
-        plan=describe(recipe, found),
+        plan=tell_kept(keep, run, describe(recipe, found)),
         bad_image_limit=recipe.data.bad_image_limit,
     )
 

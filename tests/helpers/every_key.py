@@ -163,6 +163,7 @@ _COLOUR = ("data.source={name: drawn, kind: shapes, count: 60}", "data.grey=fals
 _SPOILT = "data.source={{name: folder, root: '{folder}/spoilt'}}"
 _GROUPED = "data.source={{name: folder, root: '{folder}/grouped'}}"
 _PATIENTS = "data.source={{name: csv, file: '{folder}/patients.csv'}}"
+_KEPT = ("data.source={{name: folder, root: '{folder}/a'}}", "data.split={val: 0}", "data.cache={keep: ram}")
 IMAGES = {
     "data.on_bad_image": case(see.trained_over, "data.on_bad_image=skip", _SPOILT, "data.bad_image_limit=1"),
     "data.bad_image_limit": case(see.trained_over, "data.bad_image_limit=0", _SPOILT, "data.on_bad_image=skip"),
@@ -194,6 +195,11 @@ IMAGES = {
     "data.erase.largest": case(see.batches, "data.erase.largest=0.9", "data.erase={probability: 1}"),
     "data.erase.fill": case(see.batches, "data.erase.fill=noise", "data.erase={probability: 1}"),
     "data.limit": case(see.held_out, "data.limit=30"),
+    "data.shrink": case(REJECTED, "data.shrink=8"),
+    "data.cache": case(see.planned, "data.cache=ram"),
+    "data.cache.keep": case(see.planned, "data.cache.keep=disk", *_KEPT),
+    "data.cache.gigabytes": case(see.planned, "data.cache.gigabytes=0.0000001", *_KEPT),
+    "data.cache.folder": case(see.planned, "data.cache.folder={folder}/kept", *_KEPT, "data.cache.keep=disk"),
 }
 
 _VIT = ("model={name: backbone, arch: 'timm:vit_tiny_patch16_224', pretrained: false}", "data.grey=false")

@@ -185,6 +185,11 @@ def loss(resolved: Any) -> Any:
     return round(float(run.loss(logits, Batch(None, targets))), 7)
 
 
+def planned(resolved: Any) -> Any:
+    """What a check says of the data."""
+    return _run(resolved).data.plan
+
+
 def meta(resolved: Any) -> Any:
     """What a bundle remembers of the data."""
     return _run(resolved).data.meta

@@ -18,6 +18,7 @@ from toolkit.data.fused import augment_transform
 from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline
 from toolkit.data.preprocess import Preprocess
+from toolkit.data.reading import Keep, Reader, as_it_is
 from toolkit.data.sources.index import ImageArrays, ImageFiles
 from toolkit.data.types import Batch, IndexBatch, SampleIndex
 
@@ -49,6 +50,7 @@ class FileDataset:
         on_bad_image: a file that cannot be read is an :class:`ImageError`, or is left out of its batch, which is an
             :class:`~toolkit.data.bad_images.Incomplete` then. None is an error too, where no recipe could say so.
             ``dataset[i]`` always raises.
+        reader: gives what ``transform`` gets, by the sample's position; None reads the files as they are.
     """
 
     thread_safe = True
@@ -60,11 +62,13 @@ class FileDataset:
         targets: Targets | None,
         transform: Transform,
         on_bad_image: OnBadImage | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.paths = [os.fspath(path) for path in paths]
         self.targets = targets
         self.transform = transform
         self.on_bad_image = on_bad_image
+        self.reader = reader
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -74,6 +78,8 @@ class FileDataset:
         return self._picture(index), target
 
     def _picture(self, index: int) -> Pixels:
+        if self.reader is not None:
+            return self.transform(self.reader(int(index)), index)
         image = Encoded.of_file(self.paths[index])
         return self.transform(image if getattr(self.transform, "takes_encoded", False) else image.pixels(), index)
 
@@ -162,13 +168,21 @@ def build_dataset(
     preprocess: Preprocess,
     augment: Preset | Sequence[AugmentStep] = "none",
     on_bad_image: OnBadImage = "error",
+    keep: Keep | None = None,
+    split: str = "train",
 ) -> FileDataset | ArrayDataset:
     """The dataset of one split: augmented (training) or not (evaluation).
+
+    Args:
+        keep: where its pictures are kept once decoded; None keeps none.
+        split: what ``keep`` calls it; only pictures of ``train`` are shrunk.
 
     Raises:
         ImageError: a file is no image at all, and such files are not to be left out.
     """
     if isinstance(index, ImageArrays):
+        if keep is not None:
+            keep.arrays(split)
         return ArrayDataset(index.images, index.targets, preprocess, augment)
     if on_bad_image == "error":
         try:
@@ -177,7 +191,13 @@ def build_dataset(
             raise could_be_skipped(error) from None
     steps = steps_of(augment, preprocess.height, preprocess.width, small=False)
     transform: Transform = augment_transform(steps, preprocess) if steps else preprocess
-    return FileDataset(index.files, index.targets, transform, on_bad_image)
+    if keep is None:
+        return FileDataset(index.files, index.targets, transform, on_bad_image)
+    finished = not steps and (split != "train" or keep.shrink is None)
+    reader = keep.reader(split, [str(file) for file in index.files], preprocess if finished else None)
+    if finished and reader is not None:
+        transform = as_it_is
+    return FileDataset(index.files, index.targets, transform, on_bad_image, reader)
 
 
 def could_be_skipped(error: ImageError) -> ImageError:

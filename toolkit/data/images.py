@@ -12,6 +12,7 @@ import numpy as np
 from toolkit.data.bad_images import OnBadImage
 from toolkit.data.manifest import MANIFEST, apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from toolkit.data.reading import Keep
 from toolkit.data.sections import ImageData, MeanStd
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.splits import limited, split_found
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
     from toolkit.models.sections import ModelChoice
     from toolkit.run.run import Run
 
-__all__ = ["batch_transform", "build_preprocess", "cut_for", "fingerprint", "fresh_cut", "on_bad_image"]
+__all__ = [
+    "batch_transform",
+    "build_preprocess",
+    "cut_for",
+    "fingerprint",
+    "fresh_cut",
+    "keeping",
+    "on_bad_image",
+    "tell_kept",
+]
 
 _HALF = [0.5]
 
@@ -131,6 +141,20 @@ def on_bad_image(data: ImageData, trained_meta: Mapping[str, Any] | None) -> OnB
     Training obeys the recipe. An evaluation of a finished model judges what can be read, within the recipe's limit.
     """
     return data.on_bad_image if trained_meta is None else "skip"
+
+
+def keeping(recipe: Any, run: Run) -> Keep:
+    """What the run keeps of decoded pictures; a check only tells."""
+    writes = run.directory is not None and not run.local.get("trial", False)
+    return Keep(recipe.data.cache, recipe.data.shrink, processes=recipe.loader.kind == "process", writes=writes)
+
+
+def tell_kept(keep: Keep, run: Run, plan: dict[str, Any]) -> dict[str, Any]:
+    """Says what is kept where, and adds it to what ``vtk check`` shows."""
+    if run.directory is not None:
+        for split, what in keep.plan.items():
+            run.say(f"cache: {split} images {what}")
+    return plan | ({"cache": keep.plan} if keep.plan else {})
 
 
 def fingerprint(found: Found) -> str:

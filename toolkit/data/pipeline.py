@@ -64,6 +64,8 @@ class AugmentPipeline:
         compose, generators = self._own.mine()
         generators.reset(index if isinstance(index, SampleIndex) else SampleIndex(index))
         image = pixels_of(image)
+        if not image.flags.writeable:  # kept in a cache, and some transforms write to what they are given
+            image = image.copy()
         if image.shape[2] == 1:  # many transforms know colour pictures only
             image = np.repeat(image, 3, axis=2)
         augmented = self._apply(compose, image)

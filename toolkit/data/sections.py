@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from toolkit.data.augment import Augment
 from toolkit.data.bad_images import OnBadImage
+from toolkit.data.reading import CacheChoice
 from toolkit.data.splits import SplitSection
 from toolkit.recipe.section import Section
 
@@ -94,4 +95,21 @@ class ImageData(Section):
         description="With `skip`: the share of a split's images that may be left out, rounded up to whole images; "
         "beyond it the run stops.",
     )
+    shrink: Side | None = Field(
+        None,
+        description="Training images whose short side is longer are brought down to this many pixels as they are "
+        "read, before augmentation: a cache gets small, and crops of a small part lose detail. At least `image_size`.",
+    )
+    cache: CacheChoice = Field(
+        "auto",
+        description="Keep decoded images, so that later epochs need not decode: `ram` in this process's memory, `disk` "
+        "in files that later runs find again, `auto` in memory where a split takes less than 1 GB. Where they are kept "
+        "changes no result.",
+    )
     limit: Width | None = Field(None, description="Use at most so many images of each split, for a quick try.")
+
+    @model_validator(mode="after")
+    def _leaves_enough(self) -> ImageData:
+        if self.shrink is not None and self.shrink < self.image_size:
+            raise ValueError(f"shrink ({self.shrink}) must not be below image_size ({self.image_size})")
+        return self

@@ -1,0 +1,238 @@
+"""Keeping decoded pictures: it saves decoding and changes nothing, however often and by whomever it is filled."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from toolkit.data import decode as decoding
+from toolkit.data.augment import Preset
+from toolkit.data.cache import DiskStore, MemoryStore, cache_folder, free_memory, picture_keys, trim
+from toolkit.data.datasets import FileDataset, build_dataset
+from toolkit.data.decode import Encoded, ImageError, decode
+from toolkit.data.loaders import build_loader
+from toolkit.data.preprocess import Preprocess
+from toolkit.data.reading import CacheChoice, CacheSection, Keep, Reader, Shrunk
+from toolkit.data.sources import ImageArrays, ImageFiles
+from toolkit.data.types import IndexBatch
+from toolkit.errors import VtkError
+
+MODEL = Preprocess(height=32, width=32, resize=40)
+PICTURE = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+KEY = "ab" * 20
+
+
+def index_of(folder: Path) -> ImageFiles:
+    names = tuple(sorted(path.name for path in folder.iterdir()))
+    return ImageFiles(folder, names, np.arange(len(names)) % 2, ("cat", "dog"))
+
+
+def keep(choice: CacheChoice, shrink: int | None = None, *, processes: bool = False, writes: bool = True) -> Keep:
+    return Keep(choice, shrink, processes=processes, writes=writes)
+
+
+def on_disk(folder: Path, **options: Any) -> CacheSection:
+    return CacheSection(keep="disk", folder=str(folder), **options)
+
+
+def epochs(dataset: Any, count: int = 2) -> list[torch.Tensor]:
+    return [dataset.__getitems__(IndexBatch(np.arange(len(dataset)), seed=4, epoch=e)).inputs for e in range(count)]
+
+
+@pytest.mark.parametrize(("split", "augment"), [("train", "standard"), ("train", "strong"), ("val", "none")])
+@pytest.mark.parametrize("shrink", [None, 48])
+def test_no_result_depends_on_what_is_kept(
+    split: str, augment: Preset, shrink: int | None, pets: Path, tmp_path: Path
+) -> None:
+    """Cold and warm, in memory, on disk, kept in part, too large to keep: the same pictures."""
+    choices: list[CacheChoice] = ["auto", "ram", on_disk(tmp_path), on_disk(tmp_path)]
+    choices += [CacheSection(keep="ram", gigabytes=5e-5), on_disk(tmp_path / "part", gigabytes=5e-5)]
+    plain = epochs(build_dataset(index_of(pets), MODEL, augment, "error", keep("off", shrink), split))
+    assert augment == "none" or not torch.equal(*plain)
+    for choice in choices:
+        kept = keep(choice, shrink)
+        dataset = build_dataset(index_of(pets), MODEL, augment, "error", kept, split)
+        assert all(torch.equal(a, b) for a, b in zip(epochs(dataset), plain, strict=True))
+        assert kept.plan[split]
+
+
+def test_a_picture_is_decoded_once(pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    read = decoding.read_bytes
+    monkeypatch.setattr(decoding, "read_bytes", lambda path: decoded.append(str(path)) or read(path))
+    for choice, again in (("ram", 12), (on_disk(tmp_path), 0)):
+        for expected in (12, again):  # a second run finds only what lies on disk
+            dataset = build_dataset(index_of(pets), MODEL, "standard", "error", keep(choice))
+            decoded.clear()
+            epochs(dataset, 3)
+            assert len(decoded) == expected
+
+
+def test_worker_processes_share_the_files(pets: Path, tmp_path: Path) -> None:
+    kept = keep(on_disk(tmp_path), processes=True)
+    dataset = build_dataset(index_of(pets), MODEL, "standard", "error", kept)
+    plain = build_dataset(index_of(pets), MODEL, "standard", "error", keep("off"))
+    seen = []
+    dataset = pickle.loads(pickle.dumps(dataset))
+    modes: list[dict[str, Any]] = [{"workers": 0}, {"workers": 2, "kind": "process"}]
+    for one, mode in zip((plain, dataset), modes, strict=True):
+        with build_loader(one, batch_size=5, seed=9, shuffle=True, **mode) as loader:
+            seen.append([batch.inputs for number in range(2) for batch in loader.once(number)])
+    assert all(torch.equal(a, b) for a, b in zip(*seen, strict=True))
+    assert len([path for path in tmp_path.rglob("*") if len(path.name) == 40]) == 12
+
+
+def test_memory_is_refused_where_processes_would_not_share_it(pets: Path) -> None:
+    with pytest.raises(VtkError, match="do not share memory") as told:
+        keep("ram", processes=True)
+    assert "data.cache to disk" in str(told.value.hint)
+    kept = keep("auto", processes=True)
+    build_dataset(index_of(pets), MODEL, "standard", "error", kept)
+    assert "processes share no memory" in kept.plan["train"]
+    with pytest.raises(VtkError, match="worker processes"):
+        MemoryStore().__reduce__()
+
+
+@pytest.mark.parametrize("spoil", ["cut", "emptied", "changed", "foreign", "lengthened"])
+def test_a_damaged_file_is_made_anew(spoil: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    DiskStore(tmp_path).put(KEY, PICTURE)
+    path = tmp_path / KEY[:2] / KEY
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1 if spoil == "changed" else 0
+    data[0] ^= 1 if spoil == "foreign" else 0
+    whole = bytes(data)
+    path.write_bytes({"cut": whole[:-1], "emptied": b"", "lengthened": whole + b"x"}.get(spoil, whole))
+    store = DiskStore(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert store.get(KEY) is None
+    assert "damaged" in caplog.text
+    assert not path.exists()
+    store.put(KEY, PICTURE)
+    found = store.get(KEY)
+    assert found is not None
+    assert np.array_equal(found, PICTURE)
+    assert not found.flags.writeable
+
+
+def test_many_writers_of_one_picture(tmp_path: Path) -> None:
+    """Readers meet the whole picture or none."""
+    wrong: list[Any] = []
+
+    def work() -> None:
+        store = DiskStore(tmp_path)
+        for _ in range(30):
+            store.put(KEY, PICTURE)
+            found = store.get(KEY)
+            if found is None or not np.array_equal(found, PICTURE):
+                wrong.append(found)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [KEY]
+
+
+def test_a_folder_that_takes_nothing_stops_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = DiskStore(tmp_path / "file")
+    with caplog.at_level(logging.WARNING):
+        store.put(KEY, PICTURE)
+        store.put(KEY, PICTURE)
+    assert caplog.text.count("no more pictures are cached") == 1
+    assert store.get(KEY) is None
+    with pytest.raises(VtkError, match="cache cannot be used"):
+        trim(tmp_path / "file", "group", 1)
+
+
+def test_changed_files_and_other_forms_are_other_pictures(pets: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes((pets / "cat.0.jpg").read_bytes())
+    found = {picture_keys([path], "shrink 4")[0], picture_keys([path], "shrink 5")[0]}
+    os.utime(path, ns=(1, 1))
+    found |= set(picture_keys([path], "shrink 4"))
+    (tmp_path / "b.jpg").write_bytes(path.read_bytes())
+    os.utime(tmp_path / "b.jpg", ns=(1, 1))
+    found |= set(picture_keys([tmp_path / "b.jpg"], "shrink 4"))
+    assert len(found) == 4
+
+
+def test_what_was_unused_for_longest_makes_room(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "old", "older")):
+        DiskStore(tmp_path / name).put(KEY, np.zeros((100, 100, 3), np.uint8))
+        trim(tmp_path, name, 10**9)
+        os.utime(tmp_path / name / "used", (10**9 - age, 10**9 - age))
+    (tmp_path / "new" / "half.tmp").write_bytes(b"x" * 100)
+    os.utime(tmp_path / "new" / "half.tmp", (1, 1))
+    assert trim(tmp_path, "mine", 70_000) == 0
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["mine", "new", "old"]
+    assert trim(tmp_path, "old", 0) > 30_000
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["old"]
+
+
+def test_where_the_files_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VTK_CACHE", str(tmp_path / "from environment"))
+    assert cache_folder() == tmp_path / "from environment"
+    assert cache_folder(str(tmp_path / "own")) == tmp_path / "own"
+    monkeypatch.delenv("VTK_CACHE")
+    assert cache_folder().parts[-2:] == ("vision-toolkit", "pictures")
+    assert free_memory() > 0
+
+
+def test_a_check_writes_nothing(pets: Path, tmp_path: Path) -> None:
+    kept = keep(on_disk(tmp_path / "none"), writes=False)
+    epochs(build_dataset(index_of(pets), MODEL, "standard", "error", kept))
+    assert not (tmp_path / "none").exists()
+    assert "on disk" in kept.plan["train"]
+
+
+def test_auto_leaves_large_pictures_and_large_sets_alone(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((1200, 1300, 3), np.uint8))
+    assert keep("auto").reader("train", [str(tmp_path / "a.jpg")]) is None
+    assert keep("auto").reader("train", [str(pets / "cat.0.jpg")]) is not None
+    monkeypatch.setattr("toolkit.data.reading.SMALL_SET", 60 * 80 * 3 - 1)
+    assert keep("auto").reader("train", [str(pets / "cat.0.jpg")]) is None
+
+
+def test_a_bad_file_is_told_each_time(tmp_path: Path, pets: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes((pets / "cat.0.jpg").read_bytes()[:-50])
+    dataset = FileDataset(
+        [tmp_path / "a.jpg"], None, MODEL, reader=Reader([str(tmp_path / "a.jpg")], MODEL, MemoryStore(), [KEY])
+    )
+    for _ in range(2):
+        with pytest.raises(ImageError, match="truncated"):
+            dataset[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [((90, 130), (30, 43, 3)), ((300, 130), (69, 30, 3)), ((20, 80), (20, 80, 3))]
+)
+def test_shrinking(size: tuple[int, int], shape: tuple[int, ...], tmp_path: Path) -> None:
+    y, x = np.mgrid[0 : size[0], 0 : size[1]]
+    cv2.imwrite(str(tmp_path / "a.jpg"), np.stack([x % 256, y % 256, (x + y) // 3 % 256], axis=2).astype(np.uint8))
+    shrunk = Shrunk(30)(Encoded.of_file(tmp_path / "a.jpg"))
+    assert shrunk.shape == shape
+    reference = cv2.resize(decode(tmp_path / "a.jpg"), shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(shrunk.astype(int) - reference).mean() < 3
+
+
+def test_pictures_in_memory_have_nothing_to_keep() -> None:
+    arrays = ImageArrays(np.zeros((4, 32, 32, 3), np.uint8), np.zeros(4, np.int64), ("a", "b"))
+    kept = keep("ram")
+    build_dataset(arrays, MODEL, "none", "error", kept)
+    assert kept.plan == {"train": "in memory as they come"}
+    with pytest.raises(VtkError, match="not read from files"):
+        build_dataset(arrays, MODEL, "none", "error", keep("auto", 48))

@@ -1,0 +1,240 @@
+"""Where decoded pictures are kept, so that each is decoded once: in memory, or in files that runs share.
+
+A store gives back exactly what was put in, or nothing; it never changes what a run sees. Files are written under a
+temporary name and renamed, so any number of runs and workers may fill the same folder at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import mmap
+import os
+import shutil
+import struct
+import tempfile
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.errors import ExitCode, VtkError
+
+__all__ = ["DiskStore", "MemoryStore", "Store", "cache_folder", "free_memory", "picture_keys", "trim"]
+
+Pixels = npt.NDArray[np.uint8]
+
+_VERSION = 1
+_HEAD = struct.Struct("<8sIIII")
+"""Magic, height, width, channels, CRC-32 of the pixels."""
+_MAGIC = b"vtkpix1\n"
+_USED = "used"
+_ABANDONED = 3600.0
+_ASSUMED_MEMORY = 2 << 30
+
+
+class Store(Protocol):
+    """Pictures by key."""
+
+    def get(self, key: str) -> Pixels | None:
+        """The picture, not to be written to; None where it is not kept."""
+
+    def put(self, key: str, pixels: Pixels) -> None: ...
+
+
+class MemoryStore:
+    """Pictures in this process's memory, for threads; another process would not see them, and is refused."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Pixels] = {}
+
+    def get(self, key: str) -> Pixels | None:
+        return self._kept.get(key)
+
+    def put(self, key: str, pixels: Pixels) -> None:
+        whole = np.array(pixels)  # a part of a larger picture would keep all of it
+        whole.flags.writeable = False
+        self._kept[key] = whole
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise VtkError(
+            "data.cache: ram keeps pictures in one process's memory, which worker processes do not share",
+            hint="set loader.kind to thread, or data.cache to disk",
+            code=ExitCode.RECIPE,
+        )
+
+
+class DiskStore:
+    """Pictures as memory-mapped files, one each, in a folder that runs and worker processes share.
+
+    A file that is cut short or damaged (CRC-32, looked at once in each process) is removed and made anew.
+    Where the disk is full, nothing more is kept, and that is said.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._sound: set[str] = set()
+        self._full = False
+
+    def get(self, key: str) -> Pixels | None:
+        path = self._path(key)
+        try:
+            with open(path, "rb") as file:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):  # an empty file cannot be mapped
+            if path.exists():
+                self._discard(path)
+            return None
+        pixels = _unpacked(content, check=key not in self._sound)
+        if pixels is None:
+            self._discard(path)
+            return None
+        self._sound.add(key)
+        return pixels
+
+    def put(self, key: str, pixels: Pixels) -> None:
+        if self._full:
+            return
+        path, temporary, pixels = self._path(key), None, np.ascontiguousarray(pixels)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
+            with os.fdopen(handle, "wb") as file:
+                file.write(_HEAD.pack(_MAGIC, *pixels.shape, zlib.crc32(pixels.data)))
+                file.write(pixels.data)
+            os.replace(temporary, path)
+        except OSError as error:
+            self._full = True
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+            logging.getLogger(__name__).warning("warning: no more pictures are cached in %s: %s", self.folder, error)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+    def _discard(self, path: Path) -> None:
+        logging.getLogger(__name__).warning("warning: the cached picture %s is damaged and is made anew", path)
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _unpacked(content: mmap.mmap, *, check: bool) -> Pixels | None:
+    if len(content) < _HEAD.size:
+        return None
+    magic, height, width, channels, checksum = _HEAD.unpack_from(content)
+    if magic != _MAGIC or len(content) != _HEAD.size + height * width * channels:
+        return None
+    pixels = np.frombuffer(content, np.uint8, offset=_HEAD.size).reshape(height, width, channels)
+    return None if check and zlib.crc32(pixels.data) != checksum else pixels
+
+
+def picture_keys(paths: Sequence[str | os.PathLike[str]], form: str) -> list[str]:
+    """Names each file's picture: hashes of its path, size and time of change, and of the form it is kept in.
+
+    Args:
+        form: everything else that the kept pixels depend on. The decoders' versions are added.
+    """
+    start = hashlib.sha256(f"{_VERSION}\0{_decoders()}\0{form}\0".encode())
+    keys = []
+    for path in paths:
+        digest = start.copy()
+        digest.update(os.path.abspath(path).encode(errors="surrogateescape"))
+        with contextlib.suppress(OSError):  # a file that is missing is told when it is read
+            stat = os.stat(path)
+            digest.update(f"\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
+        keys.append(digest.hexdigest()[:40])
+    return keys
+
+
+def _decoders() -> str:
+    import PIL
+
+    from toolkit.data.opencv import cv2
+
+    return f"opencv {cv2.__version__} pillow {PIL.__version__}"
+
+
+def cache_folder(chosen: str | None = None) -> Path:
+    """The recipe's folder, else ``VTK_CACHE``, else one in the user's cache."""
+    given = chosen or os.environ.get("VTK_CACHE")
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("vision-toolkit") / "pictures"
+
+
+def trim(folder: Path, group: str, limit: int) -> int:
+    """Marks a group as in use and removes those unused for longest until ``limit`` bytes are kept at most.
+
+    A run whose pictures are removed decodes them again.
+
+    Args:
+        folder: holds a folder for each group of pictures.
+        group: the one about to be used, which stays.
+
+    Returns:
+        Bytes of the group that are kept already.
+    """
+    from filelock import FileLock
+
+    try:
+        (folder / group).mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            (folder / group / _USED).touch()
+            sizes = {found.name: _size(found) for found in folder.iterdir() if found.is_dir()}
+            others = sorted((name for name in sizes if name != group), key=lambda name: _last_use(folder / name))
+            total = sum(sizes.values())
+            for name in others:
+                if total <= limit:
+                    break
+                shutil.rmtree(folder / name, ignore_errors=True)
+                total -= sizes[name]
+    except OSError as error:
+        raise VtkError(
+            f"the cache cannot be used: {error.strerror or error}",
+            place=str(folder),
+            hint="name another folder with data.cache.folder or VTK_CACHE, or set data.cache to off",
+            code=ExitCode.CANNOT_CREATE,
+        ) from error
+    return sizes[group]
+
+
+def _last_use(group: Path) -> float:
+    try:
+        return (group / _USED).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _size(group: Path) -> int:
+    """Bytes of a group's pictures; what a killed run left half written goes."""
+    total = 0
+    for folder, _, names in os.walk(group):
+        for name in names:
+            with contextlib.suppress(OSError):
+                path = os.path.join(folder, name)
+                stat = os.stat(path)
+                if name.endswith(".tmp") and time.time() - stat.st_mtime > _ABANDONED:
+                    os.unlink(path)
+                else:
+                    total += stat.st_size
+    return total
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take, as far as the system tells; 2 GiB where it does not."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+    with contextlib.suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        found.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    return max(0, min(found)) if found else _ASSUMED_MEMORY
