@@ -102,11 +102,14 @@ def test_beginnings(style, name, tmp_path):
 @pytest.mark.parametrize("mode", ["luminance", "ycbcr"])
 def test_modes_that_keep_the_contents_chroma(style, mode):
     made, free = style(colors=mode), style()
-    # Clamping to [0, 1] and rounding to 8 bits are all that may move the chroma.
-    moved = [(image - luma(image)) - (content() - luma(content())) for image in (made.image, free.image)]
+    # Not clamped: where shrinking overshoots, the chroma that is kept is that of the overshoot.
+    picture = read_picture("sklearn:china.jpg")
+    wanted = resized(picture.tensor(), fitted(picture.size, 48))
+    moved = [(image - luma(image)) - (wanted - luma(wanted)) for image in (made.image, free.image)]
     inside = ((made.image > 0.02) & (made.image < 0.98)).all(1, keepdim=True).expand_as(moved[0])
     assert inside.float().mean() > 0.3
-    assert moved[0][inside].abs().max() < 0.02
+    # Rounding to 8 bits moves a channel by half a step and the luma by as much; nothing else moves the chroma.
+    assert moved[0][inside].abs().max() < 1.001 / 255
     assert moved[1][inside].abs().mean() > 0.03
     assert difference(luma(made.image), luma(content())) > 0.02
 
