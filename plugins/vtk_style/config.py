@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
@@ -41,6 +42,8 @@ def style_source(value: Any) -> Any:
         weight = float(tail) if colon else None
     except ValueError:
         weight = None
+    if weight is not None and not 0 < weight < math.inf:
+        raise ValueError(f"the weight in {value!r} must be a number above 0")
     return {"image": value} if weight is None else {"image": head, "weight": weight}
 
 
@@ -82,6 +85,12 @@ class LossSection(Section):
     style: Weight = Field(1e6, description="w_s, of the sum over layers of mean((G − A)²).")
     tv: Weight = Field(0.0, description="w_tv, of the total variation.")
     tv_kind: Literal["l2", "l1"] = Field("l2", description="Mean of squared differences, or of absolute ones.")
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> Self:
+        if not (self.content or self.style or self.tv):
+            raise ValueError("all weights are 0, so there is nothing to optimise")
+        return self
 
 
 class PyramidSection(Section):

@@ -61,25 +61,26 @@ def wide(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
-def add_gram_gradient(gradient: Tensor | None, features: Tensor, matrix: Tensor, mask: Tensor | None = None) -> Tensor:
+def add_gram_gradient(gradient: Tensor, features: Tensor, matrix: Tensor, mask: Tensor | None = None) -> None:
     """Adds S·F·diag(m) to a gradient of the features: the backward pass of :func:`gram_sum`, one product.
 
+    It goes over bands of rows, so that no more than a band is held twice.
+
     Args:
-        gradient: of the features' shape, changed in place where its layout allows; None starts a new one.
+        gradient: (1, b, c, d), changed in place; may be a part of a larger tensor.
         features: (1, b, c, d).
         matrix: S = ∂L/∂(F·Fᵀ) + its transpose, (b, b); symmetric, since a loss of G − A is.
         mask: as for :func:`gram_matrix`.
-
-    Returns:
-        The sum, (1, b, c, d) in the features' type.
     """
     _, b, c, d = features.shape
-    pixels = features.permute(0, 2, 3, 1).reshape(c * d, b)
-    if mask is not None:
-        pixels = pixels * mask.reshape(c * d, 1).to(pixels.dtype)
-    factor = matrix.to(pixels.dtype)
-    if gradient is None:
-        product = pixels @ factor
-    else:
-        product = torch.addmm(gradient.permute(0, 2, 3, 1).reshape(c * d, b), pixels, factor)
-    return product.reshape(1, c, d, b).permute(0, 3, 1, 2)
+    factor = matrix.to(features.dtype)
+    rows = max(1, _CHUNK // d)
+    for top in range(0, c, rows):
+        pixels = features[0, :, top : top + rows].permute(1, 2, 0)
+        if mask is not None:
+            pixels = pixels * mask[top : top + rows].unsqueeze(2).to(pixels.dtype)
+        target = gradient[0, :, top : top + rows].permute(1, 2, 0)
+        if target.is_contiguous():
+            target.view(-1, b).addmm_(pixels.reshape(-1, b), factor)
+        else:
+            target += (pixels.reshape(-1, b) @ factor).view(target.shape)

@@ -196,31 +196,24 @@ class _Injection:
 
     def __call__(self, tap: Tap, features: Tensor, gradient: Tensor | None) -> Tensor:
         rows, columns = self.tile.inside(tap.conv)
-        covers = (rows, columns) == (slice(0, features.shape[2]), slice(0, features.shape[3]))
-        if covers:
-            return self._own(tap, features, gradient)
         if gradient is None:
             gradient = torch.zeros_like(features)
-        inner = gradient[..., rows, columns]
-        inner.copy_(self._own(tap, features[..., rows, columns], inner))
+        self._add(tap, features[..., rows, columns], gradient[..., rows, columns])
         return gradient
 
-    def _own(self, tap: Tap, core: Tensor, gradient: Tensor | None) -> Tensor:
+    def _add(self, tap: Tap, core: Tensor, gradient: Tensor) -> None:
         objective = self.objective
         if tap in objective.style_taps:
             for r, region in enumerate(objective.regions):
                 mask = region.mask_at(tap.conv)
                 part = None if mask is None else mask[self.tile.position(tap.conv)]
-                gradient = add_gram_gradient(gradient, core, self.matrices[tap, r], part)
+                add_gram_gradient(gradient, core, self.matrices[tap, r], part)
         if tap in objective.content:
             name = "content" if len(objective.content) == 1 else f"content/{tap}"
             top, left = self.tile.position(tap.conv)
             target = objective.content[tap]
-            difference = core.to(target.dtype) - target[..., top, left]
-            difference *= 2 * self.weights[name] / target.numel()
-            gradient = difference.to(core.dtype) if gradient is None else gradient + difference.to(core.dtype)
-        assert gradient is not None
-        return gradient
+            factor = 2 * self.weights[name] / target.numel()
+            gradient.add_(core.to(target.dtype).sub(target[..., top, left]), alpha=factor)
 
 
 class _Terms(torch.autograd.Function):

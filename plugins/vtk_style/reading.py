@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
 from toolkit import ExitCode, VtkError
@@ -121,7 +121,7 @@ def read_picture(
         raise VtkError(
             f"the picture cannot be decoded: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
             place=source,
-            hint="Open it in an image editor and save it again, as PNG, JPEG or TIFF.",
+            hint=_CONVERT,
         ) from error
 
 
@@ -152,7 +152,11 @@ def _decode(data: bytes, name: str, background: Sequence[float]) -> Picture:
         try:
             image: Image.Image = Image.open(io.BytesIO(data))
         except Image.DecompressionBombError as error:
-            raise VtkError(str(error), place=name, hint=_SMALLER) from error
+            raise VtkError(
+                f"there are more pixels than the {_MOST} that are read", place=name, hint=_SMALLER
+            ) from error
+        except UnidentifiedImageError as error:
+            raise VtkError("this is no picture, or of an unknown format", place=name, hint=_CONVERT) from error
     with image:
         _check_size(image.size, name)
         profile = image.info.get("icc_profile")
@@ -171,13 +175,14 @@ def _decode(data: bytes, name: str, background: Sequence[float]) -> Picture:
 
 
 _SMALLER = "Make the picture smaller first."
+_CONVERT = "Open it in an image editor and save it again, as PNG, JPEG or TIFF."
+_MOST = f"{MAX_PIXELS / 1e6:,.0f} million"
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise VtkError(
-            f"{size[0]}×{size[1]} pixels are {size[0] * size[1] / 1e6:,.0f} million; "
-            f"at most {MAX_PIXELS / 1e6:,.0f} million are read",
+            f"{size[0]}×{size[1]} pixels are {size[0] * size[1] / 1e6:,.0f} million; at most {_MOST} are read",
             place=name,
             hint=_SMALLER,
         )

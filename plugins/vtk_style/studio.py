@@ -41,7 +41,8 @@ class Layers:
     @classmethod
     def of(cls, recipe: StyleRecipe) -> Layers:
         """Raises VtkError where a layer's name is unknown."""
-        return cls(parse_taps(recipe.model.content_layers), parse_taps(recipe.model.style_layers))
+        content = parse_taps(recipe.model.content_layers, "model.content_layers")
+        return cls(content, parse_taps(recipe.model.style_layers, "model.style_layers"))
 
     @property
     def all(self) -> set[Tap]:
@@ -249,6 +250,14 @@ def tile_sides(run: Run) -> dict[str, int]:
     return sides
 
 
+def input_files(recipe: StyleRecipe) -> list[Path]:
+    """The files that a recipe names and that are there."""
+    named = [recipe.data.content, recipe.init.file, recipe.model.weights]
+    for style in recipe.data.styles:
+        named += [style.image, style.texture_mask, style.region.mask if style.region else None]
+    return [Path(name) for name in named if name is not None and Path(name).is_file()]
+
+
 def check_output(recipe: StyleRecipe) -> None:
     """Refuse early what could not be written at the end.
 
@@ -267,6 +276,8 @@ def check_output(recipe: StyleRecipe) -> None:
         problem = "this is a folder"
     elif not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         problem = "the folder is not writable"
+    elif path.exists() and any(path.samefile(source) for source in input_files(recipe)):
+        problem = "this file is one of those that the run reads"
     if problem:
         raise VtkError(
             f"the result cannot be written: {problem}",

@@ -47,6 +47,10 @@ def parse_tap(name: str) -> Tap:
     Raises:
         VtkError: there is no such layer (exit code 78).
     """
+    return parse_taps([name])[0]
+
+
+def _find_tap(name: str) -> Tap | None:
     counted, blocked = _COUNTED.fullmatch(name), _BLOCKED.fullmatch(name)
     conv = 0
     if counted:
@@ -55,14 +59,9 @@ def parse_tap(name: str) -> Tap:
         block, place = int(blocked[2]), int(blocked[3])
         if 1 <= block <= len(BLOCKS) and 1 <= place <= BLOCKS[block - 1]:
             conv = sum(BLOCKS[: block - 1]) + place
-    if not 1 <= conv <= len(CHANNELS):
-        raise VtkError(
-            f"VGG-19 has no layer {name!r}",
-            hint="Use conv_1 … conv_16 (before the ReLU), relu_1 … relu_16, or names such as relu4_2.",
-            code=ExitCode.RECIPE,
-        )
     match = counted or blocked
-    assert match is not None
+    if match is None or not 1 <= conv <= len(CHANNELS):
+        return None
     return Tap(conv, "relu" if match[1] == "relu" else "conv")
 
 
@@ -113,14 +112,28 @@ def receptive_field(taps: Iterable[Tap]) -> Field:
     return Field(left + right + 1, max(left, right - stride + 1), stride)
 
 
-def parse_taps(names: Sequence[str]) -> list[Tap]:
+def parse_taps(names: Sequence[str], place: str | None = None) -> list[Tap]:
     """Several taps in network order.
 
+    Args:
+        place: the recipe's key, for messages.
+
     Raises:
-        VtkError: a name is unknown or given twice (exit code 78).
+        VtkError: names are unknown, all of which are said, or one is given twice (exit code 78).
     """
-    taps = sorted(parse_tap(name) for name in names)
+    found = {name: _find_tap(name) for name in names}
+    unknown = [repr(name) for name, tap in found.items() if tap is None]
+    if unknown:
+        raise VtkError(
+            f"VGG-19 has no layer {', '.join(unknown)}",
+            place=place,
+            hint="Use conv_1 … conv_16 (before the ReLU), relu_1 … relu_16, or names such as relu4_2.",
+            code=ExitCode.RECIPE,
+        )
+    taps = sorted(tap for name in names if (tap := found[name]) is not None)
     for first, second in pairwise(taps):
         if first == second:
-            raise VtkError(f"layer {first} is tapped twice", hint="Name each layer once.", code=ExitCode.RECIPE)
+            raise VtkError(
+                f"layer {first} is tapped twice", place=place, hint="Name each layer once.", code=ExitCode.RECIPE
+            )
     return taps

@@ -19,6 +19,8 @@ def small(tmp_path):
     """Pictures by name: one pixel, a thin stripe, a little one."""
     for name, size in (("pixel", (1, 1)), ("stripe", (400, 2)), ("little", (20, 20)), ("fine", (60, 40))):
         Image.effect_noise(size, 60).convert("RGB").save(tmp_path / f"{name}.png")
+    (tmp_path / "words.png").write_text("hello")
+    Image.new("1", (20000, 20000)).save(tmp_path / "endless.png")
     return tmp_path
 
 
@@ -37,7 +39,14 @@ def small(tmp_path):
             ExitCode.DATA,
             "20×20 pixels.*24 that the deepest layer sees",
         ),
-        ({"model": {"style_layers": ["conf_1", "conv_99"]}}, ExitCode.RECIPE, "no layer 'conf_1'"),
+        (
+            {"model": {"style_layers": ["conf_1", "conv_2", "conv_99"]}},
+            ExitCode.RECIPE,
+            "model.style_layers.*no layer 'conf_1', 'conv_99'",
+        ),
+        ({"data": {"content": "words.png"}}, ExitCode.DATA, "words.png.*this is no picture"),
+        ({"data": {"content": "endless.png"}}, ExitCode.DATA, "endless.png.*more pixels than the 150 million"),
+        ({"data": {"content": "fine.png"}, "output": {"path": "./fine.png"}}, ExitCode.CANNOT_CREATE, "the run reads"),
         ({"output": {"path": "no/such/folder/out.png"}}, ExitCode.CANNOT_CREATE, "folder does not exist"),
         ({"output": {"path": "."}}, ExitCode.RECIPE, "cannot be written as"),
         ({"output": {"path": "out.webp"}}, ExitCode.RECIPE, "cannot be written as .webp"),
@@ -61,7 +70,9 @@ def test_refused_before_anything_is_done(style, small, changes, code, says):
     ("changes", "says"),
     [
         ({"loss": {"style": -1.0}}, "loss.style"),
-        ({"data": {"styles": ["fine.png:-0.5"]}}, "weight"),
+        ({"data": {"styles": ["fine.png:-0.5"]}}, "the weight in 'fine.png:-0.5' must be a number above 0"),
+        ({"data": {"styles": ["fine.png:nan"]}}, "must be a number above 0"),
+        ({"loss": {"content": 0, "style": 0}}, "nothing to optimise"),
         ({"data": {"styles": []}}, "data.styles"),
         ({"pyramid": {"size": 4}}, "pyramid.size"),
         ({"pyramid": {"size": 64}, "stages": [{"size": 64, "steps": 3}]}, "either pyramid or stages"),
@@ -77,8 +88,8 @@ def test_a_wrong_recipe_is_named_by_key(style, small, changes, says):
 
 
 def test_a_picture_that_cannot_fit_is_refused_with_the_size_that_does(style, small, monkeypatch):
-    monkeypatch.setattr("vtk_style.studio.free_memory", lambda device: 60 << 20)
-    with pytest.raises(VtkError, match="MiB are free") as caught:
+    monkeypatch.setattr("vtk_style.studio.free_memory", lambda device: 900 << 20)
+    with pytest.raises(VtkError, match="of 900 MiB free 720 may be used") as caught:
         style(pyramid={"size": 4000})
     assert caught.value.code is ExitCode.OUT_OF_MEMORY
     assert "--size" in caught.value.hint

@@ -36,10 +36,11 @@ def test_the_closed_form_gradient_is_that_of_autograd(masked):
     (gram_matrix(features, mask) - target).square().mean().backward()
     count = 35 if mask is None else mask.sum()
     factor = 4 * (gram_matrix(features.detach(), mask) - target) / (36 * 6 * count)
-    assert torch.allclose(add_gram_gradient(None, features.detach(), factor, mask), features.grad, rtol=1e-10)
-    start = torch.randn(1, 6, 5, 7, dtype=torch.float64)
-    added = add_gram_gradient(start.clone(), features.detach(), factor, mask)
-    assert torch.allclose(added, start + features.grad, rtol=1e-10)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        start = torch.randn(1, 6, 5, 7, dtype=torch.float64).contiguous(memory_format=layout)
+        added = start.clone()
+        add_gram_gradient(added, features.detach(), factor, mask)
+        assert torch.allclose(added, start + features.grad, rtol=1e-10)
 
 
 def test_half_precision_features_are_summed_in_float32():
