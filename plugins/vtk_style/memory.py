@@ -83,11 +83,9 @@ def demand(
     return Demand(
         step=_VECTOR * vectors + pair_bytes + content_bytes + masks,
         begin=_VECTOR * 4 + content_bytes + masks,
-        # Targets are computed in float32, forward only; steps in both directions.
-        tile=max(
-            _kept_bytes(taps, pooling, 4) + _widest(taps) * 4,
-            _kept_bytes(taps, pooling, item) + 4 * _widest(taps) * item,
-        ),
+        # Targets are computed in float32, forward only; steps in both directions. How many more of the widest features
+        # are alive at once, convolutions' scratch memory and holes in the heap included, is measured.
+        tile=_kept_bytes(taps, pooling, item) + 8 * _widest(taps) * item,
         fixed=FIXED + _kernel_bytes(taps),
         pictures=pictures,
     )

@@ -1,9 +1,11 @@
 """Peak memory of whole runs in tiles, everything counted: pictures, targets, history, checkpoints, the written result.
 
-    python tests/benchmarks/style_memory.py [--megapixels 1 3 12] [--steps 2] [--tile 512] [--keep FILE]
+    python tests/benchmarks/style_memory.py [--megapixels 1 3 12] [--depth 5] [--steps 2] [--tile 512] [--keep FILE]
 
 Each size is a run of ``vtk`` in a process of its own. All memory is taken by the second step, so few steps show the
-peak. The style is shrunk, which saves time and no memory. ``--keep`` adds to the sizes that a file already holds.
+peak. The style is shrunk, which saves time and no memory. ``--depth 3`` taps conv_1 … conv_3 only: half of the time,
+and the same bytes for each pixel of the image, since conv_3 has as many numbers as conv_4. ``--keep`` adds to the sizes
+that a file already holds.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ ASPECT = 427 / 640
 """Height over width of the photograph."""
 
 
-def peak(size: int, steps: int, tile: str, folder: Path) -> tuple[float, float]:
+def peak(size: int, depth: int, steps: int, tile: str, folder: Path) -> tuple[float, float]:
     """Peak resident memory of a run in MiB, and what it said that it would take at most."""
     command = [sys.executable, "-m", "toolkit.cli", "run", "style", "--demo", "--out", str(folder / "run")]
     command += ["--size", str(size), "--steps", str(steps), "--output", str(folder / "out.png")]
@@ -33,7 +35,8 @@ def peak(size: int, steps: int, tile: str, folder: Path) -> tuple[float, float]:
         "pyramid.levels=1",
         f"memory.tile={tile}",
         f"output.preview_every={max(1, steps // 2)}",
-        "model.style_layers=[conv_1,conv_2,conv_3,conv_4,conv_5]",
+        f"model.style_layers=[{','.join(f'conv_{k}' for k in range(1, depth + 1))}]",
+        f"model.content_layers=[conv_{min(depth, 4)}]",
         "model.pooling=max",
         "data.style_scale=0.25",
     ):
@@ -52,6 +55,7 @@ def peak(size: int, steps: int, tile: str, folder: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 3, 12])
+    parser.add_argument("--depth", type=int, choices=[3, 4, 5], default=5)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--tile", default="512")
     parser.add_argument("--keep", type=Path)
@@ -60,20 +64,22 @@ def main() -> None:
     if given.keep is not None and given.keep.exists():
         measured = json.loads(given.keep.read_text())
     for megapixels in given.megapixels:
+        key = f"{given.depth} {megapixels:g}"
         with tempfile.TemporaryDirectory() as folder:
-            measured[f"{megapixels:g}"] = peak(side(megapixels), given.steps, given.tile, Path(folder))
-        print(megapixels, *measured[f"{megapixels:g}"], flush=True)
+            measured[key] = peak(side(megapixels), given.depth, given.steps, given.tile, Path(folder))
+        print(key, *measured[key], flush=True)
         if given.keep is not None:
             given.keep.write_text(json.dumps(measured))
-    rows, before = [], None
-    for megapixels in sorted(map(float, measured)):
-        (used, said), size = measured[f"{megapixels:g}"], side(megapixels)
-        slope = "" if before is None else f"{(used - before[1]) / (megapixels - before[0]):,.0f}"
-        shape = f"{size}×{round(size * ASPECT)}"
-        rows.append([f"{megapixels:g}", shape, f"{used:,.0f}", slope, f"{said:,.0f}"])
-        before = megapixels, used
+    rows, before = [], (0, 0.0, 0.0)
+    for depth, megapixels in sorted((int(key.split()[0]), float(key.split()[1])) for key in measured):
+        (used, said), size = measured[f"{depth} {megapixels:g}"], side(megapixels)
+        further = (used - before[2]) / (megapixels - before[1])
+        slope = f"{further:,.0f}" if depth == before[0] else ""
+        layers, shape = f"conv_1 … conv_{depth}", f"{size}×{round(size * ASPECT)}"
+        rows.append([layers, f"{megapixels:g}", shape, f"{used:,.0f}", slope, f"{said:,.0f}"])
+        before = depth, megapixels, used
     title = f"Style transfer: peak memory of a run in tiles of {given.tile} pixels"
-    columns = ["megapixels", "size", "peak MiB", "MiB per further megapixel", "said before, at most"]
+    columns = ["layers", "megapixels", "size", "peak MiB", "MiB per further megapixel", "said before, at most"]
     save("style_memory", table(title, columns, rows))
 
 
