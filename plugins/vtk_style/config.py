@@ -136,7 +136,8 @@ class MemorySection(Section):
 class LBFGS(optimizers.LBFGS):
     """L-BFGS with one evaluation for each step.
 
-    A short history is not only smaller: at equal steps 6 pairs ended 1 to 10 % lower than 10, and those lower than 20.
+    A short history is not only smaller: on the demo's photographs at 128 pixels, 6 pairs ended 1 to 4 % lower than 10
+    after 50 to 300 steps, and pairs in bf16 within 0.4 % of those in fp32.
     """
 
     history: int = Field(6, ge=1, description="Curvature pairs that are kept.")
