@@ -15,6 +15,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import CORE, DISABLE, Kind, Loaded, Plugin, RecipeFolder, Status, is_named
 from toolkit.hooks.installed import installed_plugins, installed_recipe_folders
 from toolkit.hooks.loading import load
+from toolkit.hooks.ranges import fits
 
 __all__ = ["CORE", "DISABLE", "Catalogue", "Kind", "Loaded", "Plugin", "load"]
 
@@ -115,7 +116,7 @@ class Catalogue:
             return "disabled", f"switched off ({DISABLE}, --no-plugins)"
         if plugin.status == "broken":
             return plugin.status, plugin.reason
-        if plugin.needs and core is not None and not _fits(core, plugin.needs):
+        if plugin.needs and core is not None and not fits(core, plugin.needs):
             return "incompatible", f"needs {CORE}{plugin.needs}, have {core}"
         if plugin.builtin:
             return "ok", ""
@@ -123,17 +124,6 @@ class Catalogue:
         if rivals:
             return "duplicate", _rivalry(plugin, rivals)
         return plugin.status, plugin.reason
-
-
-def _fits(version: str, needs: str) -> bool:
-    """Whether a version is in a range; a pre-release of a version that would fit fits."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
-
-    try:
-        return SpecifierSet(needs).contains(version, prereleases=True)
-    except (InvalidSpecifier, InvalidVersion):
-        return True
 
 
 def _rivalry(plugin: Plugin, rivals: Sequence[Plugin]) -> str:

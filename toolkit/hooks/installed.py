@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 
 from toolkit.hooks.entry import CORE, GROUPS, RECIPES, Kind, Plugin, RecipeFolder, normalized
+from toolkit.hooks.ranges import required_range
 
 
 def installed_plugins() -> Iterator[Plugin]:
@@ -81,21 +82,16 @@ def _about(distribution: metadata.Distribution, key: str) -> str:
 def _needs(distribution: metadata.Distribution) -> str:
     """The versions of vision-toolkit that it asks for; nothing where it does not say, or not legibly."""
     try:
-        lines = [line for line in distribution.requires or () if _names_core(line)]
-        if not lines:
-            return ""
-        from packaging.requirements import Requirement
-
-        wanted = [Requirement(line) for line in lines]
-        ranges = [str(r.specifier) for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
-        return ",".join(filter(None, ranges))
+        found = [(line, name) for line in distribution.requires or () if (name := _core_name(line)) is not None]
+        return ",".join(filter(None, (required_range(line, name.end()) for line, name in found)))
     except Exception:
         return ""
 
 
-def _names_core(requirement: str) -> bool:
-    name = re.match(r"[\w.-]+", requirement.strip())
-    return name is not None and normalized(name[0]) == CORE
+def _core_name(requirement: str) -> re.Match[str] | None:
+    """The requirement's name, if it is vision-toolkit's."""
+    name = re.match(r"\s*([\w.-]+)", requirement)
+    return name if name is not None and normalized(name[1]) == CORE else None
 
 
 def _homepage(distribution: metadata.Distribution) -> str:
