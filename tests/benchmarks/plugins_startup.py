@@ -53,7 +53,7 @@ def main() -> None:
         cases = {}
         for name, words in COMMANDS.items():
             cases[name, "without"], cases[name, "with"] = timed(without, words), timed(beside, words)
-        found = compare({" ".join(key): case for key, case in cases.items()}, repeats=9)
+        found = compare({" ".join(key): case for key, case in cases.items()}, repeats=7)
     rows = []
     for name in COMMANDS:
         alone, together = (1e3 * found[f"{name} {which}"] for which in ("without", "with"))
