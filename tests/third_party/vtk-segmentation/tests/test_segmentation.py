@@ -13,8 +13,9 @@ from PIL import Image
 
 from toolkit import Batch, SampleIndex
 from toolkit.cli import main
+from toolkit.testing import check_task
 from vtk_segmentation import drawn
-from vtk_segmentation.data import moved
+from vtk_segmentation.data import Samples, moved
 from vtk_segmentation.pictures import overlay
 from vtk_segmentation.unet import UNet, build_loss
 
@@ -43,6 +44,33 @@ def street(tmp_path: Path) -> Path:
 def run_folder(street: Path, out: Path, *more: str) -> int:
     values = [f"data.source={{name: folder, root: {street}, classes: [road, kerb]}}", "data.size=32", *TINY, *more]
     return main(["run", RECIPE, "--out", str(out), *(word for value in values for word in ("--set", value))])
+
+
+def pictures_of(samples: Samples, folder: Path) -> list[Path]:
+    """The evaluated pictures as files."""
+    files = [folder / f"{i}.png" for i in range(len(samples))]
+    for i, file in enumerate(files):
+        Image.fromarray(samples[SampleIndex(i)].inputs.transpose(1, 2, 0)).save(file)
+    return files
+
+
+def test_it_keeps_its_promises():
+    source = "data.source={name: drawn, train: 16, val: 4, test: 4}"
+    sets = [
+        source,
+        "data.size=32",
+        "model={width: 4, depth: 2}",
+        "train={epochs: 2, batch_size: 4}",
+        "loader.workers=0",
+    ]
+    missing = ["data.source={name: folder, root: no/such, classes: [a, b]}"]
+    check_task(
+        "segmentation",
+        Path(drawn.__file__).parent / "recipes" / "segmentation.yaml",
+        sets=sets,
+        files=pictures_of,
+        missing=missing,
+    )
 
 
 def test_a_mask_moves_with_its_picture():

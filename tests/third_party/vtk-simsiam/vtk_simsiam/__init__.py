@@ -1,0 +1,1 @@
+"""Self-supervised learning for vision-toolkit: a backbone from pictures without labels."""
