@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
+from toolkit.data.decode import Encoded
 from toolkit.data.types import Batch
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_text
@@ -106,11 +107,13 @@ def test_augmentation_is_told_apart_where_the_dataset_lets_it(tmp_path: Path) ->
     run = folders(tmp_path)
     unknown: dict[str, str] = {}
     transform = run.data.train.transform
+    pixels = Encoded.pixels
     parts = fetch_parts(run, unknown)
     assert set(parts) == {READ, AUGMENT}
     assert min(parts.values()) > 0
     assert not unknown
     assert run.data.train.transform is transform
+    assert Encoded.pixels is pixels
 
 
 def test_where_it_does_not_there_is_one_figure_and_a_word_why(entered: Callable[..., Run]) -> None:

@@ -122,6 +122,7 @@ def measure(
         say("the data path alone")
         found.data = data_rate(run, run.loader, seconds * _SHARES["data"])
         found.fetch_parts = fetch_parts(run, found.unknown)
+        _about_kept(run, found)
         batch = one_batch(run)
         found.samples = samples_in(batch)
         say("the model alone")
@@ -136,6 +137,23 @@ def measure(
     advise(run, found)
     found.seconds = time.monotonic() - started
     return found
+
+
+def _about_kept(run: Run, found: Bench) -> None:
+    """Where decoded images are kept, the first epoch is slower than those after it; say which was measured."""
+    assert found.data is not None
+    if getattr(getattr(run.recipe, "data", None), "cache", "off") == "off":
+        return
+    passes = found.data.batches * run.recipe.train.accumulate / len(run.loader)
+    if passes > 1:
+        found.unknown["the first epoch"] = (
+            f"the data path was measured over {passes:.1f} epochs; data.cache may keep decoded images from the first on"
+        )
+    else:
+        found.unknown["later epochs"] = (
+            f"the data path was measured over {passes:.0%} of the first epoch; where data.cache keeps decoded images, "
+            "later ones are faster"
+        )
 
 
 def ready_run(resolved: ResolvedRecipe, console: Console, directory: Path, interrupt: Interrupt) -> Run:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from toolkit.run.run import Run
 
 _GAIN, _CLOSE = 1.1, 0.95
-_NO_CACHE = (None, False, "none", "off")
 
 
 def advise(run: Run, found: Bench) -> None:
@@ -49,9 +48,9 @@ def _about_data(run: Run, found: Bench) -> Iterator[dict[str, str]]:
     total = sum(found.fetch_parts.values()) or 1.0
     read, augment = (found.fetch_parts.get(part, 0.0) / total for part in (READ, AUGMENT))
     section = getattr(run.recipe, "data", None)
-    if read > 0.4 and getattr(section, "cache", "none") in _NO_CACHE and hasattr(section, "cache"):
+    if read > 0.4 and getattr(section, "cache", None) == "off":
         why = f"{read:.0%} of fetching is reading and decoding, which a cache does once"
-        yield {"change": "data.cache", "why": why}
+        yield {"change": "data.cache=auto", "why": why}
     if augment > 0.5:
         why = f"{augment:.0%} of fetching is augmentation"
         yield {"change": "fewer or cheaper steps in data.augment", "why": why}

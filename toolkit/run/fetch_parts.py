@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from toolkit.data.decode import Encoded
 from toolkit.data.workers import Fetch
 from toolkit.run.clocks import REST, Clocks, replaced
 
@@ -30,7 +31,8 @@ def fetch_parts(run: Run, unknown: dict[str, str]) -> dict[str, float]:
     batches = list(islice(run.loader.order.passes(), _BATCHES + 1))
     with ExitStack() as stack:
         for owner in _with_transforms(dataset):
-            stack.enter_context(replaced(owner, "transform", clocks.around(AUGMENT, owner.transform)))
+            stack.enter_context(replaced(owner, "transform", _Timed(clocks, owner.transform)))
+        stack.enter_context(replaced(Encoded, "pixels", clocks.around(READ, Encoded.pixels)))
         fetch = Fetch(dataset, clocks.around(COLLATE, run.data.collate or _default_collate()))
         fetch(batches[0])
         clocks.reset()
@@ -38,16 +40,25 @@ def fetch_parts(run: Run, unknown: dict[str, str]) -> dict[str, float]:
             run.interrupt.check()
             fetch(indices)
         taken = clocks.read()
-    each = {name: taken[name] / _BATCHES for name in (REST, AUGMENT, COLLATE) if name in taken}
-    if AUGMENT not in each:
+    # A transform may decode what it is given; that counts as reading, as everything does that has no name of its own.
+    reading = taken.get(REST, 0.0) + taken.get(READ, 0.0)
+    if AUGMENT not in taken:
         unknown["decode and augment, apart"] = "the training set has no `transform` of its own to put a clock around"
-    return {_name(name, each): seconds for name, seconds in each.items()}
+    each = {READ if AUGMENT in taken else FETCH: reading, AUGMENT: taken.get(AUGMENT), COLLATE: taken.get(COLLATE)}
+    return {name: seconds / _BATCHES for name, seconds in each.items() if seconds is not None}
 
 
-def _name(part: str, parts: dict[str, float]) -> str:
-    if part == REST:
-        return READ if AUGMENT in parts else FETCH
-    return part
+class _Timed:
+    """A transform with a clock around it, and otherwise as it was."""
+
+    def __init__(self, clocks: Clocks, transform: Callable[..., Any]) -> None:
+        self._call, self._transform = clocks.around(AUGMENT, transform), transform
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transform, name)
 
 
 def _with_transforms(dataset: Any) -> Iterator[Any]:
