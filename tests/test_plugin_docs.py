@@ -9,11 +9,13 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plugin_site import Site
 
 import toolkit
+import toolkit.testing
 from toolkit.errors import ExitCode
 from toolkit.hooks import specs
 from toolkit.hooks.lint import hook_names
@@ -62,7 +64,18 @@ def test_no_other_name_is_listed_or_imported():
     }
     assert names == set(toolkit.__all__)
     assert imported <= names
-    assert "from toolkit." not in TEXT
+    assert set(re.findall(r"from (toolkit\.\S+) import", TEXT)) == {"toolkit.testing"}
+
+
+@pytest.mark.parametrize("name", toolkit.testing.__all__)
+def test_every_name_for_tests_is_explained(name: str):
+    section = TEXT.split("## Test it")[1].split("\n## ")[0]
+    assert re.search(rf"\b{name}\b", section)
+
+
+def test_every_check_is_explained():
+    rows = re.findall(r"^\| `(\w+)` \|", TEXT.split("## Test it")[1].split("\n## ")[0], re.MULTILINE)
+    assert rows == list(toolkit.testing.TASK_CHECKS)
 
 
 def test_every_exit_code_is_listed_with_its_number():
@@ -122,13 +135,23 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return build(root)
 
 
-def test_the_example_task_trains_is_evaluated_and_predicts(checkout: Path, tmp_path: Path):
-    spec = importlib.util.spec_from_file_location("dots_own_test", checkout / "tests" / "test_dots.py")
+def own_test(checkout: Path, name: str) -> Any:
+    """One of the example's own test files, imported."""
+    spec = importlib.util.spec_from_file_location(f"dots_{name}", checkout / "tests" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     own = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(own)
-    own.test_an_epoch_learns_and_the_bundle_predicts(tmp_path)
+    return own
+
+
+def test_the_example_task_keeps_its_promises(checkout: Path):
+    with Site(checkout).active():
+        own_test(checkout, "test_promises").test_the_task_keeps_its_promises()
+
+
+def test_the_example_task_trains_is_evaluated_and_predicts(checkout: Path, tmp_path: Path):
+    own_test(checkout, "test_dots").test_an_epoch_learns_and_the_bundle_predicts(tmp_path)
     run = tmp_path / "run"
     assert json.loads((run / "status.json").read_text())["status"] == "finished"
     assert json.loads((run / "bundle" / "bundle.json").read_text())["meta"] == {"size": 32}
