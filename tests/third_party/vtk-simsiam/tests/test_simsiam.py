@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from toolkit import Batch, BatchKey, SampleIndex
+from toolkit import SampleIndex
 from toolkit.cli import main
-from vtk_simsiam.data import DrawnPictures, TwoViews, standardised
-from vtk_simsiam.model import SimSiam, Spread, likeness
+from vtk_simsiam.data import DrawnPictures, TwoViews
+from vtk_simsiam.model import Spread, likeness
 
 
 def run(recipe: str, out: Path, *values: str) -> int:
@@ -76,32 +76,3 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "empty").mkdir()
     assert run("simsiam", tmp_path / "run", f"data.source={{name: folder, root: {tmp_path}/empty}}") == 66
     assert "there is no picture below this folder" in capsys.readouterr().err
-
-
-def neighbours_agree(backbone: torch.nn.Module) -> float:
-    """How often the five nearest of 1,000 pictures tell a picture's shape, by the cosine of frozen features."""
-    known, asked = DrawnPictures(1000, 32, (77, 0)), DrawnPictures(400, 32, (77, 1))
-
-    def features(pictures: DrawnPictures) -> torch.Tensor:
-        pixels = torch.from_numpy(np.stack(pictures.pictures).transpose(0, 3, 1, 2).copy())
-        with torch.inference_mode():
-            key = BatchKey(0, 0, 0, training=False)
-            parts = [backbone(standardised(Batch(part), key).inputs) for part in pixels.split(200)]
-        return torch.nn.functional.normalize(torch.cat(parts), dim=1)
-
-    nearest = (features(asked) @ features(known).T).topk(5).indices
-    votes = torch.from_numpy(known.shapes)[nearest].mode(1).values
-    return (votes == torch.from_numpy(asked.shapes)).float().mean().item()
-
-
-@pytest.mark.slow
-def test_the_backbone_has_learnt_what_shapes_are(tmp_path: Path):
-    torch.manual_seed(0)
-    untrained = SimSiam("resnet18", 256, 64).backbone.eval()
-    before = neighbours_agree(untrained)
-    assert run("simsiam", tmp_path / "run") == 0
-    trained = SimSiam("resnet18", 256, 64).backbone
-    trained.load_state_dict(load_file(tmp_path / "run" / "backbone.safetensors"))
-    after = neighbours_agree(trained.eval())
-    print(f"neighbours: {before:.3f} untrained, {after:.3f} trained")
-    assert after > before + 0.05
