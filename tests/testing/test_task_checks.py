@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,11 +138,12 @@ def test_a_json_schema_that_refuses_what_the_toolkit_takes(subject: Make) -> Non
 
 
 class Shared(NoisyNumbers):
-    """Draws from a generator that all samples share."""
+    """Draws from the generator of whoever prepares the batch: another one in a worker, be it a thread or a process."""
 
     def __getitem__(self, index: Any) -> Any:
         sample = super().__getitem__(index)
-        return sample._replace(inputs=sample.inputs + random.random())
+        in_worker = multiprocessing.parent_process() is not None or threading.current_thread().name != "MainThread"
+        return sample._replace(inputs=sample.inputs + random.Random(in_worker).random())
 
 
 class Ticking(NoisyNumbers):
@@ -172,7 +175,7 @@ def test_two_runs_that_draw_differently(subject: Make) -> None:
     assert "index.rng()" in found.remedy
 
 
-def test_workers_that_share_a_generator(subject: Make) -> None:
+def test_workers_that_draw_from_generators_of_their_own(subject: Make) -> None:
     found = failure("determinism", subject(WithData(Shared)))
     assert "runs with 0 and with 2 workers end in different places" in found.found
     assert "thread_safe" in found.remedy
