@@ -143,6 +143,7 @@ def test_a_killed_process_is_reported() -> None:
     ):
         list(loader.once())
     assert "loader.workers" in str(caught.value.hint)
+    assert "it was at, or close to: sample 0, sample 1, sample 2, sample 3" in caught.value.message
 
 
 def loader_threads() -> set[threading.Thread]:

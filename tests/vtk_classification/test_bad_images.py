@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,3 +209,33 @@ def test_an_evaluation_judges_what_can_be_read(spoilt: Path, kaggle: Path, tmp_p
     assert said.getvalue().count("left out of test: ") == len(BAD)
     assert f"were left out: {len(BAD)} of test" in said.getvalue()
     assert not (tmp_path / "run" / "skipped.json").exists()
+
+
+@pytest.mark.parametrize("sampler", ["none", "weighted"])
+def test_a_killed_worker_ends_the_run_and_names_its_files(kaggle: Path, tmp_path: Path, sampler: str) -> None:
+    """Whatever the main process was at when the system told it: here in the middle of a step."""
+    from toolkit.run import loop
+
+    runs: list[Any] = []
+    enter, add = loop.enter_stage, LossMeter.add
+
+    def remembered(run: Any, stage: Any) -> None:
+        runs.append(run)
+        enter(run, stage)
+
+    def deadly(self: LossMeter, step: int, *args: Any) -> None:
+        add(self, step, *args)
+        if step == 3:
+            os.kill(runs[0].loader._workers._loader._iterator._workers[1].pid, signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "enter_stage", remembered)
+        patch.setattr(LossMeter, "add", deadly)
+        sets = ["loader={workers: 2, kind: process}", f"data.sampler={sampler}", "train.epochs=500"]
+        with pytest.raises(VtkError, match="a loader process died") as caught:
+            run(kaggle, tmp_path / "run", *sets)
+    assert caught.value.code == ExitCode.UNAVAILABLE
+    assert f"it was at, or close to: {kaggle}/" in caught.value.message
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["status"] == "failed"
+    assert "a loader process died" in status["reason"]

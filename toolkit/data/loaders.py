@@ -11,6 +11,7 @@ from toolkit.data.bad_images import Incomplete, Skipped
 from toolkit.data.order import SampleOrder
 from toolkit.data.types import IndexBatch
 from toolkit.data.workers import Batches, Fetch, InCaller, InProcesses, InThreads, Workers
+from toolkit.errors import VtkError
 
 __all__ = ["Loader", "build_loader", "choose_workers"]
 
@@ -59,6 +60,10 @@ class Loader:
                 if self.on_skip is not None and isinstance(batch, Incomplete):
                     self.on_skip(batch.skipped)
                 yield batch
+
+    def death(self, error: RuntimeError) -> VtkError | None:
+        """What to tell of ``error`` if it says that one of this loader's processes died."""
+        return self._workers.death(error) if isinstance(self._workers, InProcesses) else None
 
     def close(self) -> None:
         self._workers.close()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
+from toolkit.data.balance import Resampled
 from toolkit.data.types import IndexBatch
 from toolkit.errors import ExitCode, VtkError
 
 __all__ = ["Batches", "Fetch", "InCaller", "InProcesses", "InThreads", "Workers"]
+
+_NAMED = 8
 
 Order = Iterator[IndexBatch]
 Batches = Generator[Any, None, None]
@@ -49,6 +53,16 @@ class Fetch:
         except Exception as error:
             error.add_note(f"while fetching a batch with the samples {indices.indices[:8].tolist()} of {len(indices)}")
             raise
+
+    def names(self, indices: IndexBatch) -> list[str]:
+        """What a batch consists of, for people: files where the dataset knows them; the first few."""
+        dataset, samples = self.dataset, indices.indices
+        if isinstance(dataset, Resampled):
+            samples = dataset.draw.samples(indices.seed, indices.epoch)[0][samples]
+            dataset = dataset.dataset
+        paths = getattr(dataset, "paths", None)
+        found = [f"sample {i}" if paths is None else str(paths[i]) for i in samples[:_NAMED].tolist()]
+        return found + ([f"{len(samples) - _NAMED} more"] if len(samples) > _NAMED else [])
 
     def _join(self, samples: list[Any]) -> Any:
         if self.collate is None:
@@ -116,6 +130,8 @@ class InProcesses:
         import torch
         from torch.utils.data import DataLoader
 
+        self._fetch = fetch
+        self._count = workers
         self._order = _Restartable()
         answers: Any = _Answers(fetch)
         order: Any = self._order
@@ -133,35 +149,80 @@ class InProcesses:
         )
 
     def run(self, order: Order) -> Batches:
-        self._order.current = order
+        self._order.begin(order)
         try:
             for answer in self._loader:
+                self._order.answered += 1
                 if isinstance(answer, _Failure):
                     raise answer.error
                 yield answer
         except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+            death = self.death(error)
+            if death is None:
                 raise
-            raise VtkError(
-                f"a loader process died: {str(error).splitlines()[0]}",
-                hint="often too little memory: lower loader.workers, or set loader.kind to thread",
-                code=ExitCode.UNAVAILABLE,
-            ) from error
+            raise death from error
+
+    def death(self, error: RuntimeError) -> VtkError | None:
+        """What to tell of an error that says that a worker process died; None for any other error.
+
+        torch raises it in the main thread as soon as the system tells of the death, whatever that thread is doing.
+        """
+        first_line = next(iter(str(error).splitlines()), "")
+        if "DataLoader worker" not in first_line:
+            return None
+        return VtkError(
+            f"a loader process died: {first_line}{self._last_batch(first_line)}",
+            hint="Often too little memory: lower loader.workers, or set loader.kind to thread. "
+            "If it happens again at the same files, look at them.",
+            code=ExitCode.UNAVAILABLE,
+        )
+
+    def _last_batch(self, message: str) -> str:
+        """The files of the oldest batch that the dead process owed."""
+        pids = {int(number) for number in re.findall(r"\d+", message)}
+        processes = getattr(self._loader._iterator, "_workers", [])
+        dead = [place for place, process in enumerate(processes) if process.pid in pids]
+        # torch deals batches out in turns.
+        owed = [batch for number, batch in self._order.pending() if not dead or number % self._count in dead]
+        names = getattr(self._fetch, "names", None)
+        return f"\n  it was at, or close to: {', '.join(names(owed[0]))}" if owed and names is not None else ""
 
     def close(self) -> None:
         iterator = self._loader._iterator
-        if iterator is not None:
+        if iterator is None:
+            return
+        self._loader._iterator = None
+        try:
             iterator._shutdown_workers()
-            self._loader._iterator = None
+        except RuntimeError as error:
+            # Told again of a process that died before: each process that ends makes torch look at all of them.
+            if self.death(error) is None:
+                raise
 
 
 class _Restartable:
     """The batch sampler that the DataLoader asks anew at each pass."""
 
-    current: Order = iter(())
+    def __init__(self) -> None:
+        self.answered = 0
+        self._order: Order = iter(())
+        self._sent: deque[tuple[int, IndexBatch]] = deque()
+
+    def begin(self, order: Order) -> None:
+        """The next pass is ``order``."""
+        self._order, self.answered = order, 0
+        self._sent.clear()
 
     def __iter__(self) -> Order:
-        return self.current
+        for number, batch in enumerate(self._order):
+            while self._sent and self._sent[0][0] < self.answered:
+                self._sent.popleft()
+            self._sent.append((number, batch))
+            yield batch
+
+    def pending(self) -> list[tuple[int, IndexBatch]]:
+        """The batches that were asked for and not answered, numbered from the start of the pass."""
+        return [(number, batch) for number, batch in self._sent if number >= self.answered]
 
 
 class _Failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from toolkit.run.step import MicroBatches
 if TYPE_CHECKING:
     import torch
 
+    from toolkit.data.loaders import Loader
     from toolkit.data.types import Data
     from toolkit.run.run import Run
 
@@ -32,6 +33,19 @@ def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
     if device.type != "cpu":
         batch = to_device(batch, device)
     return batch if data.transform is None else data.transform(batch, key)
+
+
+@contextmanager
+def told_deaths(*loaders: Loader | None) -> Iterator[None]:
+    """Within, the death of a loader's process is a ``VtkError`` that names the files it was at."""
+    try:
+        yield
+    except RuntimeError as error:
+        deaths = (loader.death(error) for loader in loaders if loader is not None)
+        death = next((found for found in deaths if found is not None), None)
+        if death is None:
+            raise
+        raise death from error
 
 
 def is_nothing(batch: Any) -> bool:

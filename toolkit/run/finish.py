@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import VtkError
+from toolkit.run.batches import told_deaths
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
 from toolkit.run.report import Figure, Result, Table
@@ -74,7 +75,7 @@ def _evaluate(run: Run, split: str, metrics: Any) -> Result:
     judge = evaluator(run)
     answering: nn.Module | None = run.hook.vtk_inference(recipe=run.recipe, model=run.model.eval())
     judge.model = (run.model if answering is None else answering).eval()
-    with loader:
+    with loader, told_deaths(loader):
         result = judge.run(loader, metrics, split, keep_outputs=True)
     write_skipped(run)
     return result

@@ -13,7 +13,7 @@ from toolkit.hooks.direct import direct
 from toolkit.hooks.types import OptimizerSetup
 from toolkit.models.freeze import set_train_mode
 from toolkit.run import keeping
-from toolkit.run.batches import is_nothing, training_batches
+from toolkit.run.batches import is_nothing, told_deaths, training_batches
 from toolkit.run.evaluate import Evaluator
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
 from toolkit.run.skipped import watch, write_skipped
@@ -63,9 +63,10 @@ def train_stage(run: Run) -> None:
     """Epochs until the stage is over or somebody stops the run."""
     batches = training_batches(run)
     try:
-        while not run.stopping and not stage_is_over(run):
-            train_epoch(run, batches)
-            end_epoch(run)
+        with told_deaths(run.loader, run.val_loader):
+            while not run.stopping and not stage_is_over(run):
+                train_epoch(run, batches)
+                end_epoch(run)
     finally:
         batches.close()
         run.loader.close()
