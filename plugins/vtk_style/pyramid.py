@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def fitted(size: tuple[int, int], longer: int) -> tuple[int, int]:
@@ -17,7 +19,10 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
     """An image (1, C, H, W) at another size: bicubic, with a low-pass filter where it shrinks; not clamped."""
     if tuple(image.shape[-2:]) == size:
         return image
-    return F.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
+    # A recipe's schema needs this file's arithmetic, and no torch.
+    from torch.nn.functional import interpolate
+
+    return interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
 
 
 def refined(image: Tensor, coarse: Tensor, fine: Tensor) -> Tensor:

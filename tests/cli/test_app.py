@@ -61,7 +61,7 @@ def test_help_names_every_verb_without_importing_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_says_the_same_about_itself(verb: str) -> None:
-    command = import_module(f"toolkit.cli.{verb}").command
+    command = import_module(f"toolkit.cli.{verb.replace('-', '_')}").command
     assert command.short_help == VERBS[verb]
 
 

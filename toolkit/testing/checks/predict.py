@@ -36,7 +36,7 @@ def check_predict(subject: Subject) -> None:
     paths = list(subject.files(getattr(trained.run.data, result.split), folder))
     records, rows = _predict(subject, paths)
     _check_records(records, paths)
-    _compare(rows, _rows_of(result.outputs), paths)
+    _compare(rows, _rows_of(result.outputs, rows), paths)
     _check_bad_files(subject, paths[0])
 
 
@@ -86,11 +86,26 @@ def _rows(output: Any) -> list[Any]:
     return list(output)
 
 
-def _rows_of(outputs: Any) -> list[Any]:
-    """The rows of a whole split: one tensor where batches could be joined, else a list of batches."""
-    if isinstance(outputs, list):
-        return [row for batch in outputs for row in _rows(batch)]
-    return [] if outputs is None else _rows(outputs)
+def _rows_of(outputs: Any, predicted: list[Any]) -> list[Any]:
+    """The rows of a whole split.
+
+    One tensor where batches could be joined; else a list, of samples where the network gives lists, or of batches:
+    what it gave for a single file shows which.
+    """
+    if not isinstance(outputs, list):
+        return [] if outputs is None else _rows(outputs)
+    if outputs and predicted and _alike(outputs[0], predicted[0]):
+        return outputs
+    return [row for batch in outputs for row in _rows(batch)]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether both have the same parts with as many dimensions; a batch has one more than a sample."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_alike(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(_alike, a, b))
+    return getattr(a, "ndim", -1) == getattr(b, "ndim", -1) and type(a) is type(b)
 
 
 def _check_records(records: list[dict[str, Any]], paths: Sequence[Path]) -> None:
