@@ -13,6 +13,7 @@ from PIL import Image
 
 from toolkit import Bundle, SampleIndex
 from toolkit.cli import main
+from toolkit.testing import check_task
 from vtk_detection import drawn
 from vtk_detection.coco import read_picture
 from vtk_detection.data import Samples, changed, collate, scaled
@@ -48,6 +49,22 @@ def run(root: Path, out: Path, *more: str) -> int:
     source = f"data.source={{name: coco, annotations: {root}/boxes.json, images: {root}/images}}"
     values = [source, "train={epochs: 1, batch_size: 4}", *TINY, *more]
     return main(["run", "detection", "--out", str(out), *(word for value in values for word in ("--set", value))])
+
+
+def pictures_of(samples: Samples, folder: Path) -> list[Path]:
+    """The evaluated pictures as files."""
+    files = [folder / f"{i}.png" for i in range(len(samples))]
+    for i, file in enumerate(files):
+        Image.fromarray(samples[SampleIndex(i)][0].numpy().transpose(1, 2, 0)).save(file)
+    return files
+
+
+def test_it_keeps_its_promises():
+    recipe = Path(drawn.__file__).parent / "recipes" / "detection.yaml"
+    source = "data.source={name: drawn, train: 16, val: 4, test: 4}"
+    missing = ["data.source={name: coco, annotations: no/such.json, images: no}"]
+    sets = [source, "train={epochs: 2, batch_size: 4}", *TINY]
+    check_task("detection", recipe, sets=sets, files=pictures_of, missing=missing)
 
 
 def test_boxes_enclose_what_is_drawn_and_are_mirrored_with_it():
