@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toolkit.data.image_files import find_images, read_image, read_mask
     from toolkit.data.report.survey import Survey, SurveyPart
     from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
     from toolkit.errors import ExitCode, VtkError
@@ -46,7 +47,10 @@ _HOMES = {
     "SurveyPart": "toolkit.data.report.survey",
     "Table": "toolkit.run.report",
     "VtkError": "toolkit.errors",
+    "find_images": "toolkit.data.image_files",
     "hookimpl": "toolkit.hooks.markers",
+    "read_image": "toolkit.data.image_files",
+    "read_mask": "toolkit.data.image_files",
 }
 
 __all__ = [
@@ -70,7 +74,10 @@ __all__ = [
     "SurveyPart",
     "Table",
     "VtkError",
+    "find_images",
     "hookimpl",
+    "read_image",
+    "read_mask",
 ]
 
 

@@ -20,7 +20,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -47,15 +47,21 @@ __all__ = [
     "MAX_PIXELS",
     "Encoded",
     "ImageError",
+    "check_size",
     "decode",
     "decode_bytes",
     "pixels_of",
     "read_bytes",
     "reduction",
     "require_pictures",
+    "tiff_orientation",
+    "told",
+    "turned",
+    "turned_back",
 ]
 
 Pixels = npt.NDArray[np.uint8]
+Number = TypeVar("Number", bound=np.generic)
 
 MAX_PIXELS = 178_956_970
 """Half a GiB of RGB; the size at which Pillow, too, refuses to go on."""
@@ -175,9 +181,9 @@ class Encoded:
         if not data:
             raise ImageError(name, "is empty")
         self.data, self.name, self.max_pixels = data, name, max_pixels
-        with _told(name):
+        with told(name):
             self.container = inspect(data)
-            _check_size(self.container.size, max_pixels)
+            check_size(self.container.size, max_pixels)
 
     @classmethod
     def of_file(cls, path: str | os.PathLike[str]) -> Encoded:
@@ -205,22 +211,23 @@ class Encoded:
         down = -height % reduction if self._orientation in _UPSIDE_DOWN else 0
         return down, -width % reduction if self._orientation in _MIRRORED else 0
 
-    def pixels(self, reduction: int = 1) -> Pixels:
+    def pixels(self, reduction: int = 1, *, upright: bool = True) -> Pixels:
         """RGB pixels, uint8, shape (height, width, 3), C-contiguous.
 
         Args:
             reduction: 2, 4 or 8 make each pixel stand for so many by so many, for a picture that is ``reducible``;
                 sides are rounded up. The decoder then skips the finer frequencies, and much of the work.
+            upright: turned as EXIF says; without it, rows and columns are those of the file.
         """
         container = self.container
-        with _told(self.name):
+        with told(self.name):
             if container.plain:
                 pixels = _cv2_decode(self.data, _READ_RGB | _REDUCED[reduction])
             elif container.deep:
                 pixels = _decode_deep(self.data, container.see_through)
             else:
                 pixels, container = _decode_other(self.data, container, self.max_pixels)
-        return _upright(pixels, container.orientation or 1)
+        return turned(pixels, container.orientation or 1) if upright else pixels
 
 
 def pixels_of(image: Pixels | Encoded) -> Pixels:
@@ -234,7 +241,7 @@ def reduction(length: float, at_least: float) -> int:
 
 
 @contextmanager
-def _told(name: str | os.PathLike[str]) -> Iterator[None]:
+def told(name: str | os.PathLike[str]) -> Iterator[None]:
     """Whatever is wrong with a file, as an ImageError."""
     try:
         yield
@@ -266,7 +273,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise ImageError(path, f"cannot be read: {_first_line(error)}", code=ExitCode.NO_INPUT) from error
 
 
-def _check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
+def check_size(size: tuple[int, int] | None, max_pixels: int) -> None:
     if size is not None and size[0] * size[1] > max_pixels:
         megapixels = size[0] * size[1] / 1e6
         raise MalformedError(
@@ -304,16 +311,22 @@ def _decode_other(data: bytes, container: Container, max_pixels: int) -> tuple[P
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     # The format's own class instead of Image.open, whose bomb check is a process-wide setting and warns.
     with OPENERS[container.format](io.BytesIO(data)) as image:
-        _check_size(image.size, max_pixels)
-        orientation = container.orientation
+        check_size(image.size, max_pixels)
         if container.format == "tiff":
-            if _is_deep_rgb(image):
-                return _decode_deep(data), Container("tiff", image.size, _tag(image, 0x0112))
-            orientation = 1  # Pillow turns TIFF pages itself while loading.
+            return _decode_tiff(data, image)
         image.load()
+        orientation = container.orientation
         if orientation is None:
-            orientation = int(image.getexif().get(0x0112, 1))
+            orientation = valid_orientation(image.getexif().get(0x0112, 1))
         return _rgb(image), Container(container.format, image.size, orientation)
+
+
+def _decode_tiff(data: bytes, image: Any) -> tuple[Pixels, Container]:
+    container = Container("tiff", image.size, tiff_orientation(image))
+    if _is_deep_rgb(image):
+        return _decode_deep(data), container
+    image.load()
+    return turned_back(_rgb(image), container.orientation or 1), container
 
 
 def _is_deep_rgb(image: Any) -> bool:
@@ -323,6 +336,16 @@ def _is_deep_rgb(image: Any) -> bool:
 
 def _tag(image: Any, number: int) -> int:
     return int(image.tag_v2.get(number, 1))
+
+
+def tiff_orientation(image: Any) -> int:
+    """How the page of an opened TIFF lies, 1 to 8; known before Pillow loads it, and turns it while loading."""
+    return valid_orientation(_tag(image, 0x0112))
+
+
+def valid_orientation(value: int) -> int:
+    """An EXIF orientation, 1 where the value means none."""
+    return int(value) if 1 <= value <= 8 else 1
 
 
 def _rgb(image: Image.Image) -> Pixels:
@@ -355,17 +378,22 @@ def _on_white(rgba: Pixels) -> Pixels:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
+def turned(pixels: npt.NDArray[Number], orientation: int) -> npt.NDArray[Number]:
     """Undoes the EXIF orientation (1 to 8): which view of the stored rows and columns is upright."""
     if orientation == 1:
         return pixels
     if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
+        pixels = pixels.swapaxes(0, 1)
     if orientation in _UPSIDE_DOWN:
         pixels = pixels[::-1]
     if orientation in _MIRRORED:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def turned_back(pixels: npt.NDArray[Number], orientation: int) -> npt.NDArray[Number]:
+    """The stored rows and columns of an upright picture: :func:`turned` the other way round."""
+    return turned(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def _first_line(error: BaseException) -> str:

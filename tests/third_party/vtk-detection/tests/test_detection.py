@@ -11,11 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from toolkit import Bundle, SampleIndex
+from toolkit import Bundle, SampleIndex, read_image
 from toolkit.cli import main
 from toolkit.testing import check_task
 from vtk_detection import drawn
-from vtk_detection.coco import read_picture
 from vtk_detection.data import Samples, changed, collate, scaled
 from vtk_detection.model import Detector, Found, detect
 
@@ -119,7 +118,7 @@ def test_coco_is_learnt_evaluated_and_drawn(streets: Path, tmp_path: Path, capsy
     assert main(["predict", str(out), str(picture), "--draw", str(drawings), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)["predictions"][0]
     bundle = Bundle.load(out, device="cpu")
-    (expected,) = detect(bundle.network, [torch.from_numpy(read_picture(picture)).permute(2, 0, 1)], 0.01)
+    (expected,) = detect(bundle.network, [torch.from_numpy(read_image(picture)).permute(2, 0, 1)], 0.01)
     assert [one["box"] for one in record["top"]] == [[round(v, 1) for v in box] for box in expected["boxes"].tolist()]
     with Image.open(record["drawing"]) as drawing:
         assert drawing.size == (80, 80)
@@ -135,7 +134,11 @@ def test_coco_is_learnt_evaluated_and_drawn(streets: Path, tmp_path: Path, capsy
         (lambda d: {**d, "annotations": [{**d["annotations"][0], "category_id": 1}]}, "no category with the id 1"),
         (lambda d: {**d, "annotations": [{**d["annotations"][0], "bbox": [1, 2, 0, 4]}]}, "bbox has the size 0 × 4"),
         (lambda d: {**d, "annotations": [{**d["annotations"][0], "bbox": [1, 2]}]}, "bbox is not"),
-        (lambda d: {**d, "images": [{**one, "file_name": "no.png"} for one in d["images"]]}, "no such picture"),
+        (lambda d: {**d, "images": [{**one, "file_name": "no.png"} for one in d["images"]]}, "does not exist"),
+        (
+            lambda d: {**d, "images": [{**one, "width": 80, "height": 64} for one in d["images"]]},
+            "its boxes were drawn on 80×64",
+        ),
     ],
 )
 def test_a_broken_file_is_said(
@@ -144,6 +147,22 @@ def test_a_broken_file_is_said(
     write(streets, change(json.loads((streets / "boxes.json").read_text())))
     assert run(streets, tmp_path / "run") in (65, 66)
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_boxes_on_a_turned_photograph(streets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], upright: bool):
+    """Its size is that of the picture as it is seen, or as it is stored; the other one is refused."""
+    document, exif = json.loads((streets / "boxes.json").read_text()), Image.Exif()
+    exif[0x0112] = 6
+    for image in document["images"]:
+        stored = Image.new("RGB", (64, 96))
+        stored.save(streets / "images" / image["file_name"], exif=exif)
+        image["width"], image["height"] = (96, 64) if upright else (64, 96)
+    write(streets, document)
+    assert run(streets, tmp_path / "run", f"data.source.upright={str(upright).lower()}") == 0
+    capsys.readouterr()
+    assert run(streets, tmp_path / "other", f"data.source.upright={str(not upright).lower()}") == 65
+    assert f"set data.source.upright to {str(upright).lower()}" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from toolkit import ExitCode, VtkError
+from toolkit import ExitCode, VtkError, read_image
 from vtk_detection.drawn import Boxed, Pixels
 
 _PLAIN = "the file needs `images`, `annotations` and `categories` as COCO has them"
@@ -23,6 +22,7 @@ class Annotations:
     Args:
         classes: names of the categories, in the order of their ids.
         files: every picture.
+        sizes: for each picture the width and height that the file states, or None.
         boxes: for each picture its boxes as x1, y1, x2, y2, in pixels.
         labels: for each picture its boxes' places in ``classes``.
         crowds: how many annotations were left out because they stand for a crowd.
@@ -30,6 +30,7 @@ class Annotations:
 
     classes: list[str]
     files: list[Path]
+    sizes: list[tuple[int, int] | None]
     boxes: list[list[list[float]]]
     labels: list[list[int]]
     crowds: int
@@ -48,6 +49,7 @@ def read_annotations(file: Path, images: Path) -> Annotations:
         pictures = {picture["id"]: place for place, picture in enumerate(document["images"])}
         classes = [str(category["name"]) for category in categories]
         files = [images / picture["file_name"] for picture in document["images"]]
+        sizes = [(p["width"], p["height"]) if "width" in p and "height" in p else None for p in document["images"]]
         annotations = document["annotations"]
     except OSError as error:
         code = ExitCode.NO_INPUT if isinstance(error, FileNotFoundError) else ExitCode.IO
@@ -56,7 +58,7 @@ def read_annotations(file: Path, images: Path) -> Annotations:
         raise VtkError(f"not a file of annotations: {error}", place=str(file), hint=_PLAIN) from error
     except KeyError as error:
         raise VtkError(f"not a file of annotations: {error} is missing", place=str(file), hint=_PLAIN) from error
-    found = Annotations(classes, files, [[] for _ in files], [[] for _ in files], _crowds(annotations))
+    found = Annotations(classes, files, sizes, [[] for _ in files], [[] for _ in files], _crowds(annotations))
     for number, annotation in enumerate(annotations):
         if not annotation.get("iscrowd"):
             _take(found, annotation, pictures, places, f"{file}: annotations[{number}]")
@@ -88,8 +90,8 @@ def _take(
 class CocoPictures:
     """Some of the pictures, read when they are asked for. Their labels may be numbered anew by ``classes``."""
 
-    def __init__(self, found: Annotations, chosen: list[int], classes: list[str]) -> None:
-        self.found, self.chosen = found, chosen
+    def __init__(self, found: Annotations, chosen: list[int], classes: list[str], upright: bool) -> None:
+        self.found, self.chosen, self.upright = found, chosen, upright
         self.places = np.array([classes.index(name) for name in found.classes], np.int64)
 
     def __len__(self) -> int:
@@ -99,19 +101,18 @@ class CocoPictures:
         picture = self.chosen[index]
         boxes = np.array(self.found.boxes[picture], np.float32).reshape(-1, 4)
         labels = self.places[np.array(self.found.labels[picture], np.int64)]
-        return Boxed(read_picture(self.found.files[picture]), boxes, labels)
+        return Boxed(self._pixels(picture), boxes, labels)
 
-
-def read_picture(path: Path) -> Pixels:
-    """A file as RGB, uint8, (height, width, 3), turned as its EXIF says.
-
-    Raises:
-        VtkError: it is not there, or no picture.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    except FileNotFoundError as error:
-        raise VtkError("there is no such picture", place=str(path), code=ExitCode.NO_INPUT) from error
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise VtkError(f"cannot be read as a picture: {error}", place=str(path)) from error
+    def _pixels(self, picture: int) -> Pixels:
+        """The picture, as its boxes know it."""
+        file, stated = self.found.files[picture], self.found.sizes[picture]
+        pixels = read_image(file, upright=self.upright)
+        if stated is not None and pixels.shape[1::-1] != stated:
+            drawn, is_now = (f"{width}×{height}" for width, height in (stated, pixels.shape[1::-1]))
+            other = f"boxes may be those of the other view: set data.source.upright to {str(not self.upright).lower()}"
+            raise VtkError(
+                f"its boxes were drawn on {drawn} pixels, and it has {is_now}",
+                place=str(file),
+                hint=other if stated == pixels.shape[:2] else None,
+            )
+        return pixels

@@ -27,6 +27,9 @@ class CocoSource(Section):
     name: Literal["coco"]
     annotations: str = Field(description="The JSON file.")
     images: str = Field(description="The folder to which its `file_name` refer.")
+    upright: bool = Field(
+        True, description="Boxes fit the pictures turned as EXIF says; false: the pictures as they are stored."
+    )
     val: Share = Field(0.15, description="Share of the pictures held out for validation.")
     test: Share = Field(0.15, description="Share of the pictures held out for the final test.")
 

@@ -91,7 +91,7 @@ def _coco(recipe: DetectionRecipe, source: CocoSource, run: Run) -> Data:
     chosen = _held_out(len(found.files), *shares, recipe.seed)
     if not other and not chosen["train"]:
         raise VtkError("no picture is left to train on", place=str(file), code=ExitCode.RECIPE)
-    sets = {part: CocoPictures(found, places, classes) for part, places in chosen.items() if places}
+    sets = {part: CocoPictures(found, places, classes, source.upright) for part, places in chosen.items() if places}
     counts = {name: sum(labels.count(i) for labels in found.labels) for i, name in enumerate(found.classes)}
     plan = {"boxes": counts} | ({"crowds left out": found.crowds} if found.crowds else {})
     return _data(recipe, sets, classes, hashlib.sha256(file.read_bytes()).hexdigest(), plan)

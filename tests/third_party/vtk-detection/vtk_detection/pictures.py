@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 from torchvision.utils import draw_bounding_boxes, make_grid
 
-from toolkit import Bundle, Figure, Result, Run, SampleIndex, Table
-from vtk_detection.coco import read_picture
+from toolkit import Bundle, Figure, Result, Run, SampleIndex, Table, read_image
 from vtk_detection.metrics import by_class
 from vtk_detection.model import detect
 
@@ -45,7 +44,7 @@ def predict(bundle: Bundle, inputs: Sequence[Path], drawings: Sequence[Path] | N
     classes, recipe = bundle.meta["classes"], bundle.recipe
     records = []
     for place, path in enumerate(inputs):
-        image = torch.from_numpy(read_picture(path).transpose(2, 0, 1).copy())
+        image = torch.from_numpy(read_image(path).transpose(2, 0, 1).copy())
         (found,) = detect(bundle.network, [image], recipe.answers.score)  # type: ignore[attr-defined]
         parts = zip(*(found[name].tolist() for name in ("labels", "scores", "boxes")), strict=True)
         top = [

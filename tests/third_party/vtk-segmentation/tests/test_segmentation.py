@@ -144,7 +144,7 @@ def test_a_folder_is_learnt_evaluated_and_drawn(street: Path, tmp_path: Path, ca
     ("break_it", "said"),
     [
         (lambda root: (root / "masks" / "3.png").unlink(), "there is no mask for 3.jpg"),
-        (lambda root: (root / "masks" / "3.png").write_bytes(b"no"), "cannot be read as a mask"),
+        (lambda root: (root / "masks" / "3.png").write_bytes(b"no"), "3.png: the file is not an image"),
         (lambda root: Image.new("L", (60, 40), 7).save(root / "masks" / "3.png"), "the mask holds 7"),
         (lambda root: Image.new("RGB", (60, 40)).save(root / "masks" / "3.png"), "one channel"),
         (lambda root: Image.new("L", (60, 41)).save(root / "masks" / "3.png"), "differ in size: 60×41 and 60×40"),
@@ -160,6 +160,16 @@ def test_a_broken_folder_is_said(street: Path, tmp_path: Path, capsys: pytest.Ca
 def test_a_size_that_cannot_be_halved_is_a_mistake_in_the_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["run", RECIPE, "--out", str(tmp_path / "run"), "--set", "data.size=36"]) == 78
     assert "multiple of 8" in capsys.readouterr().err
+
+
+def test_masks_on_turned_photographs(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for file in (street / "images").iterdir():
+        Image.new("RGB", (60, 40)).save(file, exif=exif)
+    assert run_folder(street, tmp_path / "one") == 65
+    assert "set data.source.upright to false" in capsys.readouterr().err
+    assert run_folder(street, tmp_path / "two", "data.source.upright=false", "train={steps: 2, epochs: null}") == 0
 
 
 @pytest.mark.slow

@@ -27,6 +27,9 @@ class FolderSource(Section):
     name: Literal["folder"]
     root: str = Field(description="The folder that holds `images` and `masks`.")
     classes: list[str] = Field(min_length=2, description="Names of the classes; a mask's pixel holds the number.")
+    upright: bool = Field(
+        True, description="Masks fit the pictures turned as EXIF says; false: the pictures as they are stored."
+    )
     val: Share = Field(0.15, description="Share of the pictures held out for validation.")
     test: Share = Field(0.15, description="Share of the pictures held out for the final test.")
 

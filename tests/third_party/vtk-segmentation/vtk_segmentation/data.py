@@ -90,7 +90,7 @@ def _folder(recipe: SegmentationRecipe, source: FolderSource, run: Run) -> Data:
             code=ExitCode.RECIPE,
         )
     sets = {
-        name: MaskedFolder(part, recipe.data.size, len(source.classes))
+        name: MaskedFolder(part, recipe.data.size, len(source.classes), source.upright)
         for name, part in zip(names, parts, strict=True)
         if part
     }

@@ -7,47 +7,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
 
-from toolkit import ExitCode, VtkError
+from toolkit import ExitCode, VtkError, find_images, read_image, read_mask
 
 IGNORED = 255
-_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def read_picture(path: Path) -> Pixels:
-    """A file as RGB, uint8, (height, width, 3), turned as its EXIF says.
-
-    Raises:
-        VtkError: it is no picture.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise VtkError(f"cannot be read as a picture: {error}", place=str(path)) from error
-
-
-def read_mask(path: Path, classes: int) -> Pixels:
-    """Class numbers, uint8, (height, width); those of a palette picture are its palette's places.
+def labels_of(path: Path, classes: int, upright: bool) -> Pixels:
+    """Class numbers, uint8, (height, width).
 
     Raises:
         VtkError: it is no mask, or a number has no class.
     """
-    try:
-        with Image.open(path) as image:
-            mode, mask = image.mode, np.array(image)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise VtkError(f"cannot be read as a mask: {error}", place=str(path)) from error
-    if mode not in ("L", "P", "1"):
-        raise VtkError(
-            f"a mask has one channel of 8 bits, and this has mode {mode}",
-            place=str(path),
-            hint="save class numbers as a greyscale or palette PNG",
-        )
-    mask = mask.astype(np.uint8)
+    mask = read_mask(path, upright=upright)
     wrong = np.setdiff1d(mask, [*range(classes), IGNORED])
     if len(wrong):
         raise VtkError(
@@ -55,14 +29,14 @@ def read_mask(path: Path, classes: int) -> Pixels:
             place=str(path),
             hint=f"name every class under data.source.classes; {IGNORED} leaves pixels out",
         )
-    return mask
+    return mask.astype(np.uint8)
 
 
 class MaskedFolder:
     """Some of a folder's pictures, read when they are asked for, at one size."""
 
-    def __init__(self, pairs: list[tuple[Path, Path]], size: int, classes: int) -> None:
-        self.pairs, self.size, self.classes = pairs, size, classes
+    def __init__(self, pairs: list[tuple[Path, Path]], size: int, classes: int, upright: bool) -> None:
+        self.pairs, self.size, self.classes, self.upright = pairs, size, classes, upright
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -70,10 +44,12 @@ class MaskedFolder:
     def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
         """The picture, (size, size, 3), and its mask, (size, size); both uint8."""
         picture, mask = self.pairs[index]
-        image, labels = read_picture(picture), read_mask(mask, self.classes)
+        image, labels = read_image(picture, upright=self.upright), labels_of(mask, self.classes, self.upright)
         if image.shape[:2] != labels.shape:
             sizes = " and ".join(f"{shape[1]}×{shape[0]}" for shape in (labels.shape, image.shape))
-            raise VtkError(f"mask and picture differ in size: {sizes}", place=str(mask))
+            lies = "was drawn" if self.upright and image.shape[1::-1] == labels.shape else None
+            hint = f"if the mask {lies} on the picture as it is stored, set data.source.upright to false"
+            raise VtkError(f"mask and picture differ in size: {sizes}", place=str(mask), hint=hint if lies else None)
         return resized(image, self.size), cv2.resize(labels, (self.size,) * 2, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
@@ -90,13 +66,7 @@ def find_pairs(root: str) -> list[tuple[Path, Path]]:
         VtkError: there are none, or one has no mask.
     """
     images, masks = Path(root).expanduser() / "images", Path(root).expanduser() / "masks"
-    for folder in (images, masks):
-        if not folder.is_dir():
-            raise VtkError("no such folder", place=str(folder), code=ExitCode.NO_INPUT)
-    pictures = sorted(p for p in images.rglob("*") if p.suffix.lower() in _PICTURES and not p.name.startswith("."))
-    if not pictures:
-        raise VtkError("there is no picture in this folder", place=str(images), code=ExitCode.NO_INPUT)
-    pairs = [(p, (masks / p.relative_to(images)).with_suffix(".png")) for p in pictures]
+    pairs = [(p, (masks / p.relative_to(images)).with_suffix(".png")) for p in find_images(images)]
     lost = [picture for picture, mask in pairs if not mask.is_file()]
     if lost:
         more = f", and {len(lost) - 1} more pictures have none" if len(lost) > 1 else ""

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from toolkit import Bundle, Figure, Result, Run, SampleIndex, Table
+from toolkit import Bundle, Figure, Result, Run, SampleIndex, Table, read_image
 from vtk_segmentation.data import to_unit
 from vtk_segmentation.drawn import Pixels
-from vtk_segmentation.folders import IGNORED, read_picture, resized
+from vtk_segmentation.folders import IGNORED, resized
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,7 @@ def predict(bundle: Bundle, inputs: Sequence[Path], drawings: Sequence[Path] | N
     device = next(bundle.network.parameters()).device
     records = []
     for place, path in enumerate(inputs):
-        image = read_picture(path)
+        image = read_image(path)
         pixels = torch.from_numpy(resized(image, size).transpose(2, 0, 1)[None].copy()).to(device)
         with torch.inference_mode():
             logits = bundle.network(to_unit(pixels))[0]

@@ -75,4 +75,4 @@ def test_a_classifier_starts_from_the_backbone(tmp_path: Path):
 def test_a_folder_without_pictures_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "empty").mkdir()
     assert run("simsiam", tmp_path / "run", f"data.source={{name: folder, root: {tmp_path}/empty}}") == 66
-    assert "there is no picture below this folder" in capsys.readouterr().err
+    assert "there is no picture in this folder" in capsys.readouterr().err

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
 
-from toolkit import Batch, BatchKey, Data, ExitCode, Run, SampleIndex, VtkError
+from toolkit import Batch, BatchKey, Data, Run, SampleIndex, find_images, read_image
 
 if TYPE_CHECKING:
-    from vtk_simsiam.config import FolderSource, SimSiamRecipe
+    from vtk_simsiam.config import SimSiamRecipe
 
 Pixels = npt.NDArray[np.uint8]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what torchvision's backbones are used to
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SIDES = {0: 40, 1: 4, 2: 3}  # a disc, a square, a triangle
 
 
@@ -67,12 +65,7 @@ class FolderPictures:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Pixels:
-        path = self.files[index]
-        try:
-            with Image.open(path) as image:
-                return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise VtkError(f"cannot be read as a picture: {error}", place=str(path)) from error
+        return read_image(self.files[index])
 
 
 class TwoViews:
@@ -124,7 +117,7 @@ def build_data(recipe: SimSiamRecipe, run: Run) -> Data:
             "val": DrawnPictures(source.val, size, (recipe.seed, 1)),
         }
     else:
-        files = find_files(source)
+        files = find_images(source.root)
         fingerprint = hashlib.sha256("\n".join(f"{f.name} {f.stat().st_size}" for f in files).encode()).hexdigest()
         order = np.random.default_rng(recipe.seed).permutation(len(files)).tolist()
         held = round(source.val * len(files))
@@ -134,18 +127,3 @@ def build_data(recipe: SimSiamRecipe, run: Run) -> Data:
     sets: dict[str, Any] = {name: TwoViews(part, size, recipe.data.smallest) for name, part in parts.items()}
     plan = {"pictures": sum(len(part) for part in parts.values())}
     return Data(**sets, meta={"size": size}, transform=standardised, fingerprint=fingerprint, plan=plan)
-
-
-def find_files(source: FolderSource) -> list[Path]:
-    """Every picture below the folder, in the order of their names.
-
-    Raises:
-        VtkError: there is no such folder, or no picture in it.
-    """
-    root = Path(source.root).expanduser()
-    if not root.is_dir():
-        raise VtkError("no such folder", place=str(root), code=ExitCode.NO_INPUT)
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in _SUFFIXES and not p.name.startswith("."))
-    if not files:
-        raise VtkError("there is no picture below this folder", place=str(root), code=ExitCode.NO_INPUT)
-    return files
