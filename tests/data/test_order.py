@@ -51,6 +51,24 @@ def test_passes_can_be_entered_at_any_batch(start: int, number: int, drop_last: 
     assert flat(entered) == flat(whole[begun : begun + 20])
 
 
+@given(length=st.integers(1, 60), batch_size=st.integers(1, 12))
+def test_a_single_sample_that_is_left_joins_the_batch_before(length: int, batch_size: int) -> None:
+    order = SampleOrder(length, batch_size=batch_size, shuffle=True, join_single=True)
+    batches = list(order.one_pass())
+    assert len(batches) == len(order)
+    assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
+    assert sorted(i for i, _, _ in flat(batches)) == list(range(length))
+    assert len(batches[-1]) > 1 or 1 in (length, batch_size)
+    assert len(batches[-1]) <= max(batch_size + 1, 1)
+    entered = list(islice(order.passes(0, len(order) - 1), 2))
+    assert flat(entered) == flat([batches[-1], next(order.one_pass(1))])
+
+
+def test_a_single_sample_is_left_out_with_drop_last() -> None:
+    order = SampleOrder(9, batch_size=4, drop_last=True, join_single=True)
+    assert [len(batch) for batch in order.one_pass()] == [4, 4]
+
+
 def test_passes_and_seeds_differ_and_repeat() -> None:
     def samples(seed: int, number: int) -> list[int]:
         return SampleOrder(100, batch_size=10, seed=seed, shuffle=True).samples(number).tolist()

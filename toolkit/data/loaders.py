@@ -92,6 +92,7 @@ def build_loader(
     shuffle: bool = False,
     weights: Sequence[float] | None = None,
     drop_last: bool = False,
+    join_single: bool = False,
     workers: int | Literal["auto"] = "auto",
     kind: Kind = "auto",
     prefetch: int = 2,
@@ -110,6 +111,7 @@ def build_loader(
         shuffle: a new order for each pass.
         weights: draw with replacement, see :class:`SampleOrder`.
         drop_last: leave out a pass's last batch if it is not full.
+        join_single: a last batch of one sample joins the one before it.
         workers: how many; ``auto`` takes none for data in memory, else one for each core that may be used.
         kind: ``auto`` takes threads for datasets that say they are safe for them, else processes.
         prefetch: batches that each worker keeps ready.
@@ -119,7 +121,13 @@ def build_loader(
         on_skip: is told which samples a batch lacks, in the thread that asked for the batch; it may raise.
     """
     order = SampleOrder(
-        len(dataset), batch_size=batch_size, seed=seed, shuffle=shuffle, weights=weights, drop_last=drop_last
+        len(dataset),
+        batch_size=batch_size,
+        seed=seed,
+        shuffle=shuffle,
+        weights=weights,
+        drop_last=drop_last,
+        join_single=join_single,
     )
     count, chosen = choose_workers(dataset, workers, kind, batches=len(order))
     fetch = Fetch(dataset, collate)

@@ -30,6 +30,7 @@ class SampleOrder:
         weights: relative frequency of each sample, shape (length,); then each pass draws ``length`` samples with
             replacement and ``shuffle`` plays no part.
         drop_last: leave out a pass's last batch if it is not full.
+        join_single: a last batch of one sample joins the one before it.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class SampleOrder:
         shuffle: bool = False,
         weights: Sequence[float] | npt.NDArray[np.float64] | None = None,
         drop_last: bool = False,
+        join_single: bool = False,
     ) -> None:
         if length < 1:
             raise VtkError("there are no samples to draw from")
@@ -55,13 +57,14 @@ class SampleOrder:
         self.seed = seed
         self.shuffle = shuffle
         self.drop_last = drop_last
+        self._single_joins = join_single and not drop_last and length > batch_size > 1 == length % batch_size
         self._probabilities = None if weights is None else _probabilities(weights, length)
         self._cached_pass = lru_cache(maxsize=2)(self._draw_pass)
 
     def __len__(self) -> int:
         """Batches in one pass."""
         full, rest = divmod(self.length, self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
+        return full + (rest > 0 and not self.drop_last and not self._single_joins)
 
     def samples(self, number: int) -> Indices:
         """The samples of pass ``number`` in order, int64, shape (length,). Not to be written to."""
@@ -79,8 +82,10 @@ class SampleOrder:
 
     def _batches_of(self, number: int, start: int) -> Iterator[IndexBatch]:
         samples, size, seed = self.samples(number), self.batch_size, self.seed
-        for first in range(start * size, len(self) * size, size):
-            yield IndexBatch(samples[first : first + size], seed=seed, epoch=number)
+        batches = len(self)
+        for batch in range(start, batches):
+            end = self.length if self._single_joins and batch == batches - 1 else (batch + 1) * size
+            yield IndexBatch(samples[batch * size : end], seed=seed, epoch=number)
 
     def _draw_pass(self, number: int) -> Indices:
         rng = np.random.default_rng([_PURPOSE, self.seed, number])

@@ -71,7 +71,11 @@ class LoaderSection(Section):
         description="Threads suit decoding and augmentation, which release Python's lock; processes suit pure Python.",
     )
     prefetch: int = Field(2, ge=1, description="Batches that each worker keeps ready.")
-    drop_last: bool = Field(False, description="Leave out a last training batch that is not full.")
+    drop_last: bool = Field(
+        False,
+        description="Leave out a last training batch that is not full. A single sample that is left joins the batch "
+        "before it otherwise, for batch norm needs two.",
+    )
     shuffle: bool = Field(True, description="Draw the training samples in a new order each epoch.")
 
 

@@ -226,6 +226,7 @@ def training_loader(run: Run, options: LoaderSection | None = None) -> Any:
         shuffle=options.shuffle,
         weights=run.data.sample_weights,
         drop_last=options.drop_last,
+        join_single=True,  # batch norm cannot learn from one sample
         collate=run.data.collate,
         workers=options.workers,
         kind=options.kind,

@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import VtkError
 from toolkit.run.directory import open_directory, read_status, write_status
 from toolkit.run.environment import environment
 from toolkit.run.files import write_atomic
 from toolkit.run.finish import Finished, finish
 from toolkit.run.keeping import checkpoint_store
 from toolkit.run.machine import tune_allocator
+from toolkit.run.mendable import mendable
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
 
@@ -127,16 +126,12 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
     except Interrupted as stop:
         write_status(directory, "stopped", reason=str(stop), step=run.step)
         raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _failed(directory, run, _out_of_memory(run, str(error))) from error
     except VtkError as error:
         raise _failed(directory, run, error) from None
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            write_status(directory, "failed", reason=str(error), step=run.step)
-            raise
-        raise _failed(directory, run, _out_of_memory(run, str(error))) from error
     except BaseException as error:
+        told = mendable(run, error)
+        if told is not None:
+            raise _failed(directory, run, told) from error
         write_status(directory, "failed", reason=repr(error), step=run.step)
         raise
 
@@ -154,16 +149,6 @@ def traced(trace: HookTrace | None, directory: Path) -> Iterator[None]:
 def _failed(directory: Path, run: Run, error: VtkError) -> VtkError:
     write_status(directory, "failed", reason=error.message, step=run.step)
     return error
-
-
-def _out_of_memory(run: Run, detail: str) -> VtkError:
-    size = run.recipe.train.batch_size
-    return VtkError(
-        f"out of memory on {run.device} with batches of {size}: {detail.splitlines()[0]}",
-        hint=f"Halve train.batch_size to {max(size // 2, 1)} and set train.accumulate to "
-        f"{run.recipe.train.accumulate * 2}, or use train.precision: bf16.",
-        code=ExitCode.OUT_OF_MEMORY,
-    )
 
 
 def _stopped(directory: Path, stop: Interrupted) -> VtkError:
