@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.data.bad_images import is_empty
 from toolkit.data.types import BatchKey
-from toolkit.run.nested import map_tensors
+from toolkit.run.copying import to_device
 from toolkit.run.step import MicroBatches
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from toolkit.data.loaders import Loader
     from toolkit.data.types import Data
     from toolkit.run.run import Run
-
-
-def to_device(value: Any, device: torch.device) -> Any:
-    """Tensors of a nested batch moved to the device; everything else as it is."""
-    return map_tensors(value, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
