@@ -8,7 +8,9 @@ import pluggy
 import pytest
 
 from toolkit import Recipe, hookimpl
-from toolkit.hooks.catalogue import Loaded, Plugin
+from toolkit.errors import VtkError
+from toolkit.hooks.catalogue import Kind, Loaded, Plugin
+from toolkit.hooks.early import EarlyCall, ask, noted
 from toolkit.hooks.manager import build_manager
 from toolkit.hooks.trace import HookTrace
 
@@ -23,6 +25,7 @@ class Clock:
 
 
 CLOCK = Clock()
+KINDS: list[tuple[str, Kind]] = [("t", "task"), ("ext", "extension")]
 
 
 def takes(seconds: float) -> None:
@@ -101,7 +104,8 @@ def build() -> pluggy.PluginManager:
     def loaded(plugin: Any, name: str, kind: Any) -> Loaded:
         return Loaded(Plugin(name, kind, "m:p", "dist", "1", ""), plugin, Recipe)
 
-    return build_manager(Core(), [loaded(Extension(), "ext", "extension")], loaded(Task(), "t", "task"))
+    (task, kind), (extension, other) = KINDS
+    return build_manager(Core(), [loaded(Extension(), extension, other)], loaded(Task(), task, kind))
 
 
 @pytest.fixture
@@ -162,6 +166,37 @@ def test_the_time_of_a_failure_counts(traced: tuple[Any, HookTrace]) -> None:
     manager, trace = traced
     manager.hook.vtk_loss(recipe=0, data=0)
     assert [line[:3] for line in by_plugin(trace, "vtk_loss")] == [("extension", 1, 1), ("task", 1, 0)]
+
+
+def test_what_was_asked_while_the_recipe_was_read_comes_first() -> None:
+    CLOCK.now = 100.0
+    task, extension = (Plugin(name, kind, "m:p", "dist", "1", "") for name, kind in KINDS)
+    early = [
+        EarlyCall("vtk_config", task, 90.0, 2.0, True),
+        EarlyCall("vtk_options", task, 92.0, 1.0, False),
+        EarlyCall("vtk_config", task, 93.0, 0.5, True),
+        EarlyCall("vtk_config", extension, 94.0, 0.25, True),
+    ]
+    manager, trace = build(), HookTrace(CLOCK, early)
+    trace.attach(manager)
+    manager.hook.vtk_model(recipe=0, data=0)
+    assert list(dict.fromkeys(line.hook for line in trace.lines)) == ["vtk_config", "vtk_options", "vtk_model"]
+    assert by_plugin(trace, "vtk_config") == [("task", 2, 2, 2.5, 2.5), ("extension", 1, 1, 0.25, 0.25)]
+    assert by_plugin(trace, "vtk_options") == [("task", 1, 0, 1.0, 1.0)]
+    assert [line.first for line in trace.lines] == [0.0, 4.0, 2.0, 10.0]
+    assert [line.order for line in trace.lines] == [1, 2, 1, 1]
+    assert trace.document()["seconds"] == 13.0
+
+
+def test_notes_are_taken_only_where_they_are_wanted() -> None:
+    entry, calls = Plugin("t", "task", "m:p", "dist", "1", ""), list[EarlyCall]()
+    with noted(calls):
+        assert ask(entry, "vtk_config", lambda: 1) == 1
+        with pytest.raises(VtkError, match="failed in vtk_options"):
+            ask(entry, "vtk_options", lambda: 1 / 0)
+    ask(entry, "vtk_config", lambda: 2)
+    assert [(call.hook, call.answered) for call in calls] == [("vtk_config", True), ("vtk_options", False)]
+    assert all(call.seconds >= 0 for call in calls)
 
 
 def test_another_manager_is_left_as_it_is(traced: tuple[Any, HookTrace]) -> None:

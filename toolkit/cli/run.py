@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
-from toolkit.cli.target import RecipeVerb, Target, given_flags, load_target, read_target
+from toolkit.cli.target import RecipeVerb, Target, early_calls, given_flags, load_target, read_target
+from toolkit.hooks.early import noted
 
 if TYPE_CHECKING:
+    from toolkit.hooks.early import EarlyCall
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.runner import Outcome
 
@@ -62,12 +64,14 @@ def command(
     target = read_target(recipe)
     if resume:
         out = resume_directory(target, out)
-    resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
+    asked = early_calls(ctx)
+    with noted(asked):
+        resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
     if resume and out is not None:
         from toolkit.run.same_recipe import require_same_recipe
 
         require_same_recipe(resolved, out)
-    outcome = _execute(resolved, out, resume, quiet, trace_hooks)
+    outcome = _execute(resolved, out, resume, quiet, asked if trace_hooks else None)
     if as_json:
         from toolkit.cli.output import print_json
 
@@ -89,18 +93,21 @@ def resume_directory(target: Target, out: Path | None) -> Path:
     return directory
 
 
-def _execute(resolved: ResolvedRecipe, out: Path | None, resume: bool, quiet: bool, trace_hooks: bool) -> Outcome:
+def _execute(
+    resolved: ResolvedRecipe, out: Path | None, resume: bool, quiet: bool, traced: list[EarlyCall] | None
+) -> Outcome:
+    """Run it; with a list of what was asked before, trace the hooks."""
     from rich.console import Console
 
     from toolkit.run.runner import execute
 
     console = Console(file=sys.stderr, quiet=quiet)
-    if not trace_hooks:
+    if traced is None:
         return execute(resolved, console=console, out=out, resume=resume)
     from toolkit.cli.output import table_lines
     from toolkit.hooks.trace import COLUMNS, HookTrace
 
-    trace = HookTrace()
+    trace = HookTrace(early=traced)
     try:
         return execute(resolved, console=console, out=out, resume=resume, trace=trace)
     finally:

@@ -11,9 +11,11 @@ import click
 
 from toolkit.cli.verb import Verb
 from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.early import noted
 from toolkit.hooks.types import Option
 
 if TYPE_CHECKING:
+    from toolkit.hooks.early import EarlyCall
     from toolkit.recipe.resolved import ResolvedRecipe
 
 RUN_RECIPE = "recipe.yaml"
@@ -21,6 +23,7 @@ FOLDER_RECIPE = "folder"
 FOLDER_FLAG = "--images"
 _OPTIONS = "vtk.task_options"
 _GIVEN = "vtk.task_flags"
+_ASKED = "vtk.early_calls"
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class RecipeVerb(Verb):
         recipe = None if ctx.resilient_parsing else find_recipe(args, self.params)
         if recipe is not None:
             try:
-                options = _flags_of(recipe)
+                with noted(early_calls(ctx)):
+                    options = _flags_of(recipe)
             except VtkError:
                 if not wants_help:
                     raise
@@ -106,6 +110,12 @@ def given_flags(ctx: click.Context) -> list[tuple[str, str]]:
     """The task's flags that were given, with their values, in the task's order."""
     given: list[tuple[str, str]] = ctx.meta.get(_GIVEN, [])
     return given
+
+
+def early_calls(ctx: click.Context) -> list[EarlyCall]:
+    """The calls of hooks that were made while the recipe was read, so far; a list to add to."""
+    calls: list[EarlyCall] = ctx.meta.setdefault(_ASKED, [])
+    return calls
 
 
 def find_recipe(args: Sequence[str], params: Sequence[click.Parameter]) -> str | None:

@@ -35,17 +35,29 @@ def guarded(plugin: Plugin, failure: str, call: Callable[[], Any]) -> Any:
     """``call()``, which runs the plugin's code, with any of its failures told as the plugin's."""
     try:
         return call()
-    except (VtkError, KeyboardInterrupt):
+    except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too, and the panics of compiled modules
-        text = " ".join(str(error).split())[:_ERROR_LENGTH]
+        own_hint = _one_line(error.hint) if isinstance(error, VtkError) and error.hint else ""
         raise VtkError(
             f"the {plugin.kind} {plugin.name!r} {failure}\n"
             f"  from {plugin.owner}, entry point {plugin.value}\n"
-            f"  {type(error).__name__}{f': {text}' if text else ''}",
-            hint=remedy(plugin),
+            f"  {_said(error)}",
+            hint=own_hint or remedy(plugin),
             code=ExitCode.UNAVAILABLE,
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    """An error in one line; a plugin's own VtkError speaks for itself."""
+    if isinstance(error, VtkError):
+        return _one_line(f"{error.place}: {error.message}" if error.place else error.message)
+    text = _one_line(error)
+    return f"{type(error).__name__}{f': {text}' if text else ''}"
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())[:_ERROR_LENGTH]
 
 
 def remedy(plugin: Plugin) -> str:

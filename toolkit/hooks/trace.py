@@ -15,7 +15,9 @@ from typing import Any
 
 import pluggy
 
+from toolkit.hooks.early import EarlyCall
 from toolkit.hooks.lint import hook_names
+from toolkit.hooks.manager import plugin_name
 
 COLUMNS = ("hook", "asked", "calls", "answers", "total s", "own s", "mean ms")
 
@@ -46,15 +48,32 @@ class Line:
 class HookTrace:
     """Counts and times every call of the hooks of one run."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, early: Sequence[EarlyCall] = ()) -> None:
+        """``early``: what was asked while the recipe was read; the trace then begins with the first of these calls."""
         self._clock = clock
-        self._began = clock()
+        self._began = min((call.began for call in early), default=clock())
         self._inner = threading.local()
         self._lines: list[Line] = []
+        self._take(early)
+
+    def _take(self, early: Sequence[EarlyCall]) -> None:
+        lines: dict[tuple[str, str], Line] = {}
+        for call in early:
+            name, order = plugin_name(call.entry), 1 + sum(hook == call.hook for hook, _ in lines)
+            line = lines.setdefault((call.hook, name), Line(call.hook, name, order, False))
+            line.calls += 1
+            line.answers += call.answered
+            line.seconds += call.seconds
+            line.own += call.seconds
+            line.first = call.began - self._began if line.first is None else line.first
+        self._lines += lines.values()
 
     def attach(self, manager: pluggy.PluginManager) -> None:
-        """Trace the plugins that are registered now."""
+        """Trace the plugins that are registered now. A hook that was asked before the run is not asked in it again."""
+        asked_before = {line.hook for line in self._lines}
         for hook in hook_names():
+            if hook in asked_before:
+                continue
             for order, impl in enumerate(reversed(getattr(manager.hook, hook).get_hookimpls()), start=1):
                 wrapper = impl.wrapper or impl.hookwrapper
                 line = Line(hook, impl.plugin_name, order, wrapper)

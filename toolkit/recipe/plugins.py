@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
+from toolkit.hooks.early import ask
 from toolkit.hooks.entry import Kind, Loaded, Plugin
 from toolkit.hooks.lint import few, lint, required
-from toolkit.hooks.loading import guarded, load, remedy
+from toolkit.hooks.loading import load, remedy
 from toolkit.hooks.manager import try_out
 from toolkit.hooks.types import Option
 from toolkit.recipe.defaults import bad_defaults
@@ -68,7 +69,7 @@ def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -
 def options_of(task: Loaded) -> Sequence[Option]:
     """The command-line flags that the task declares."""
     hook = getattr(task.plugin, "vtk_options", None)
-    return list((guarded(task.entry, "failed in vtk_options", hook) if hook else None) or ())
+    return list((ask(task.entry, "vtk_options", hook) if hook else None) or ())
 
 
 def _schema(plugin: object, entry: Plugin) -> type[Section]:
@@ -76,7 +77,7 @@ def _schema(plugin: object, entry: Plugin) -> type[Section]:
     hook = getattr(plugin, "vtk_config", None)
     if hook is None:
         return Section
-    schema = guarded(entry, "failed in vtk_config", hook)
+    schema = ask(entry, "vtk_config", hook)
     if entry.kind == "extension" and schema is None:
         return Section
     required("vtk_config", schema, entry)
