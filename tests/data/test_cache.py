@@ -169,16 +169,30 @@ def test_changed_files_and_other_forms_are_other_pictures(pets: Path, tmp_path: 
 
 
 def test_what_was_unused_for_longest_makes_room(tmp_path: Path) -> None:
-    for age, name in enumerate(("new", "old", "older")):
+    mine, new, old, older = (letter * 16 for letter in "abcd")
+    for age, name in enumerate((new, old, older)):
         DiskStore(tmp_path / name).put(KEY, np.zeros((100, 100, 3), np.uint8))
         trim(tmp_path, name, 10**9)
         os.utime(tmp_path / name / "used", (10**9 - age, 10**9 - age))
-    (tmp_path / "new" / "half.tmp").write_bytes(b"x" * 100)
-    os.utime(tmp_path / "new" / "half.tmp", (1, 1))
-    assert trim(tmp_path, "mine", 70_000) == 0
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["mine", "new", "old"]
-    assert trim(tmp_path, "old", 0) > 30_000
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["old"]
+    (tmp_path / new / "half.tmp").write_bytes(b"x" * 100)
+    os.utime(tmp_path / new / "half.tmp", (1, 1))
+    assert trim(tmp_path, mine, 70_000) == 0
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [mine, new, old]
+    assert not (tmp_path / new / "half.tmp").exists()
+    assert trim(tmp_path, old, 0) > 30_000
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [old]
+
+
+def test_what_else_lies_in_the_folder_stays(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis" / "draft.tmp"
+    like_a_group = tmp_path / ("e" * 16) / "letter"
+    for path in (thesis, like_a_group):
+        path.parent.mkdir()
+        path.write_bytes(b"x" * 1000)
+        os.utime(path, (1, 1))
+    trim(tmp_path, "a" * 16, 0)
+    assert thesis.exists()
+    assert like_a_group.exists()
 
 
 def test_where_the_files_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import mmap
 import os
+import re
 import shutil
 import struct
 import tempfile
@@ -34,6 +35,7 @@ _HEAD = struct.Struct("<8sIIII")
 """Magic, height, width, channels, CRC-32 of the pixels."""
 _MAGIC = b"vtkpix1\n"
 _USED = "used"
+_GROUP = re.compile("[0-9a-f]{16}")
 _ABANDONED = 3600.0
 _ASSUMED_MEMORY = 2 << 30
 
@@ -176,7 +178,7 @@ def trim(folder: Path, group: str, limit: int) -> int:
     A run whose pictures are removed decodes them again.
 
     Args:
-        folder: holds a folder for each group of pictures.
+        folder: holds a folder for each group of pictures. Whatever else lies there is left alone.
         group: the one about to be used, which stays.
 
     Returns:
@@ -188,7 +190,7 @@ def trim(folder: Path, group: str, limit: int) -> int:
         (folder / group).mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             (folder / group / _USED).touch()
-            sizes = {found.name: _size(found) for found in folder.iterdir() if found.is_dir()}
+            sizes = {found.name: _size(found) for found in folder.iterdir() if _is_group(found)}
             others = sorted((name for name in sizes if name != group), key=lambda name: _last_use(folder / name))
             total = sum(sizes.values())
             for name in others:
@@ -204,6 +206,11 @@ def trim(folder: Path, group: str, limit: int) -> int:
             code=ExitCode.CANNOT_CREATE,
         ) from error
     return sizes[group]
+
+
+def _is_group(folder: Path) -> bool:
+    """Whether a folder was made here; a user may name a folder for the cache that holds other things."""
+    return _GROUP.fullmatch(folder.name) is not None and (folder / _USED).is_file() and not folder.is_symlink()
 
 
 def _last_use(group: Path) -> float:
