@@ -39,9 +39,13 @@ class SimSiamData(Section):
 
 
 class SimSiamModel(Section):
-    """A backbone of torchvision with SimSiam's two heads."""
+    """A backbone with SimSiam's two heads."""
 
-    arch: Literal["resnet18", "resnet34", "resnet50"] = Field("resnet18", description="The backbone, untrained.")
+    arch: str = Field(
+        "resnet18",
+        pattern=r"^(resnet(18|34|50)|timm:[\w.-]+)$",
+        description="The backbone, untrained: resnet18, 34 or 50 of torchvision, or timm:NAME.",
+    )
     projection: int = Field(256, ge=8, description="Width of the projection.")
     prediction: int = Field(64, ge=4, description="Width of the predictor's bottleneck.")
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from toolkit import Batch, BatchKey, Data, Run, SampleIndex, find_images, read_image
 
@@ -101,9 +103,13 @@ def view(picture: Pixels, size: int, smallest: float, rng: np.random.Generator) 
 
 def standardised(batch: Any, key: BatchKey) -> Batch:
     """On the device, for a whole batch: uint8 to what torchvision's backbones are used to."""
-    pixels = batch.inputs.float() / 255
-    mean, std = (pixels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-    return Batch((pixels - mean) / std, batch.targets)
+    return Batch(to_network(batch.inputs), batch.targets)
+
+
+def to_network(pixels: Tensor) -> Tensor:
+    """uint8 (…, 3, H, W) to what the network is fed with."""
+    mean, std = (torch.tensor(values, device=pixels.device).view(3, 1, 1) for values in (MEAN, STD))
+    return (pixels.float() / 255 - mean) / std
 
 
 def build_data(recipe: SimSiamRecipe, run: Run) -> Data:

@@ -10,15 +10,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize
 from torchmetrics import Metric
 
+from toolkit import ExitCode, VtkError
+
+_LIST = "`python -c 'import timm; print(*timm.list_models())'` lists them"
+
 
 class SimSiam(nn.Module):
     """(N, 2, 3, H, W) to (N, 4, D): the predictions of both views, then their projections."""
 
     def __init__(self, arch: str, projection: int, prediction: int) -> None:
         super().__init__()
-        self.backbone = torchvision.models.get_model(arch, weights=None)
-        features = self.backbone.fc.in_features
-        self.backbone.fc = nn.Identity()
+        self.backbone, features = build_backbone(arch)
         self.projector = nn.Sequential(
             nn.Linear(features, projection, bias=False),
             nn.BatchNorm1d(projection),
@@ -36,6 +38,26 @@ class SimSiam(nn.Module):
     def forward(self, views: Tensor) -> Tensor:
         projected = [self.projector(self.backbone(views[:, i])) for i in range(2)]
         return torch.stack([*map(self.predictor, projected), *projected], 1)
+
+
+def build_backbone(arch: str) -> tuple[nn.Module, int]:
+    """An untrained network from pictures to features, (N, D), and D. Its parameters are called as in its library.
+
+    Raises:
+        VtkError: timm has no network of that name.
+    """
+    library, _, name = arch.rpartition(":")
+    if library == "timm":
+        import timm
+
+        if not timm.is_model(name):
+            raise VtkError(f"timm has no network called {name!r}", place="model.arch", hint=_LIST, code=ExitCode.RECIPE)
+        network: Any = timm.create_model(name, num_classes=0)
+        return network, int(network.num_features)
+    network = torchvision.models.get_model(name, weights=None)
+    features = int(network.fc.in_features)
+    network.fc = nn.Identity()
+    return network, features
 
 
 def likeness(output: Tensor, batch: Any) -> Tensor:

@@ -61,13 +61,38 @@ class SimSiamTask:
 
     @hookimpl
     def vtk_report(self, run: Run, result: Result) -> list[Table] | None:
-        """Saves the backbone, under torchvision's own names, and says where it is."""
+        """Saves the backbone, under its library's own names, says where it is and, of drawn pictures, what it knows."""
         if run.directory is None or run.trained_meta is not None:
             return None
         path = save_backbone(run.model, run.directory / WEIGHTS)
         arch = run.recipe.model.arch  # type: ignore[attr-defined]
         rows = [["file", path.name], ["use", f"model: {{name: backbone, arch: {arch}, weights: {path}}}"]]
-        return [Table("backbone", "The backbone, for a classifier to start from", ["", "value"], rows)]
+        tables = [Table("backbone", "The backbone, for a classifier to start from", ["", "value"], rows)]
+        return tables + ([worth(run)] if run.recipe.data.source.name == "drawn" else [])  # type: ignore[attr-defined]
+
+
+def worth(run: Run) -> Table:
+    """How well neighbours tell a picture's shape, which no training saw: by this backbone, and by untrained ones."""
+    import torch
+
+    from vtk_simsiam.model import build_backbone
+    from vtk_simsiam.probe import NEIGHBOURS, accuracy, settled
+
+    known, asked = run.data.train.pictures, run.data.val.pictures
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        untrained = build_backbone(run.recipe.model.arch)[0].to(run.device).eval()  # type: ignore[attr-defined]
+    networks: dict[str, Any] = {
+        "untrained": untrained,
+        "untrained, batch norms settled": settled(untrained, known),
+        "after training": run.model.backbone.eval(),  # type: ignore[union-attr, operator]
+    }
+    rows: list[list[Any]] = [[name, round(accuracy(net, known, asked), 4)] for name, net in networks.items()]
+    rows.append(["always the most frequent shape", round(max((asked.shapes == i).mean() for i in range(3)), 4)])
+    for name, share in rows:
+        run.say(f"{NEIGHBOURS} nearest neighbours, {name}: {share:.3f}")
+    about = f"Share of the pictures held out whose shape their {NEIGHBOURS} nearest neighbours in training tell"
+    return Table("neighbours", about, ["backbone", "accuracy"], rows)
 
 
 def save_backbone(model: nn.Module, path: Path) -> Path:
