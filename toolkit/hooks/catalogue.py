@@ -41,7 +41,7 @@ class Catalogue:
     def plugins(self) -> tuple[Plugin, ...]:
         """Every entry point, whatever its status; tasks before extensions, built-ins first, then by name."""
         found = list(installed_plugins()) if self._given is None else self._given
-        found.sort(key=lambda p: (p.kind != "task", not p.builtin, p.name, p.distribution))
+        found.sort(key=lambda p: (p.kind != "task", not p.builtin, p.name, p.distribution, p.value))
         core = next((p.version for p in found if p.builtin), None)
         enabled = [p for p in found if not self._is_disabled(p.name, p.distribution, p.builtin)]
         return tuple(self._judged(p, enabled, core) for p in found)
