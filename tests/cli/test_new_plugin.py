@@ -131,6 +131,31 @@ def test_their_own_tests_pass_where_they_are_installed(environment: Environment,
     assert done.returncode == 0, done.stdout[-5000:]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkout_is_installed_and_tested_as_its_readme_says(kind: str, tmp_path: Path) -> None:
+    """``vtk new-plugin``, ``pip install -e .``, ``pytest``, ``vtk run``: each in an environment of its own."""
+    made = make_environment(tmp_path / "venv")
+    done = made.run("toolkit.cli", "new-plugin", "line-art", "--kind", kind, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    project = tmp_path / "vtk-line-art"
+    made.install_editable(project)
+    done = made.run("pytest", "-q", "-p", "no:cacheprovider", cwd=project)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+    (listed,) = [
+        one
+        for one in json.loads(made.run("toolkit.cli", "plugins", "--json", cwd=tmp_path).stdout)
+        if one["name"] == "line-art"
+    ]
+    assert (listed["kind"], listed["distribution"], listed["status"]) == (kind, "vtk-line-art", "unchecked")
+    # Editable: a change in the checkout is there without installing again.
+    recipe = project / "vtk_line_art" / "recipes" / "line-art.yaml"
+    recipe.write_text(f"# Changed by hand.\n{recipe.read_text()}")
+    shown = json.loads(made.run("toolkit.cli", "recipes", "ls", "--json", cwd=tmp_path).stdout)
+    assert "Changed by hand." in [one["about"] for one in shown if one["name"] == "line-art"]
+
+
 def test_they_are_listed_and_so_are_their_recipes(environment: Environment, tmp_path: Path) -> None:
     listed = json.loads(environment.run("toolkit.cli", "plugins", "--json", cwd=tmp_path).stdout)
     assert {("spots", "task"), ("epoch-table", "extension")} <= {(p["name"], p["kind"]) for p in listed}

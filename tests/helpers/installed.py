@@ -26,10 +26,16 @@ class Environment:
 
     def install(self, wheels: Iterable[Path]) -> None:
         """Install wheels as pip does, and nothing else."""
-        quiet = ["--quiet", "--no-deps", "--no-index", "--ignore-installed"]
-        call(
-            [sys.executable, "-m", "pip", "--python", self.python, "install", *quiet, *map(str, wheels)]
-        ).check_returncode()
+        self._pip(["--no-index", "--ignore-installed", *map(str, wheels)])
+
+    def install_editable(self, project: Path) -> None:
+        """``pip install -e .``, with the build tools that are here."""
+        self._pip(["--no-build-isolation", "--editable", str(project)])
+
+    def _pip(self, words: list[str]) -> None:
+        done = call([sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet", "--no-deps", *words])
+        if done.returncode:
+            raise AssertionError(done.stdout + done.stderr)
 
     def run(self, module: str, *words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         """What ``python -m module`` says there, e.g. ``toolkit.cli``, which is ``vtk``."""
