@@ -21,8 +21,11 @@ KINDS = ("task", "extension")
 ALLOWED = 10
 IMPORTED = """
 import json, sys
+
 def pytest_sessionfinish():
-    json.dump([name for name, module in sys.modules.items() if getattr(module, "__file__", None)], open({path!r}, "w"))
+    names = [name for name, module in sys.modules.items() if getattr(module, "__file__", None)]
+    with open({path!r}, "w") as file:
+        json.dump(names, file)
 """
 AGAIN = """
 import importlib, json, sys, warnings
@@ -42,7 +45,7 @@ def make_project(folder: Path, kind: str) -> tuple[Environment, Path, Path]:
     made.install_editable(project)
     (folder / "imported.py").write_text(IMPORTED.format(path=str(names)))
     (folder / "again.py").write_text(AGAIN.format(path=str(names)))
-    words = ["-c", f"import sys, pytest; sys.path[:0] = [{str(folder)!r}]; sys.exit(pytest.main(['-qp', 'imported']))"]
+    words = ["-c", f"import sys, pytest; sys.path[:0] = [{str(folder)!r}]; sys.exit(pytest.main(['-pimported']))"]
     timed(made, words, project)()
     return made, project, names
 
@@ -67,7 +70,7 @@ def main() -> None:
             made, project, _ = make_project(Path(scratch) / kind, kind)
             cases[f"{kind} pytest"] = timed(made, ["-m", "pytest", "-q"], project)
             cases[f"{kind} imports"] = timed(made, [str(Path(scratch) / kind / "again.py")], project)
-        found = compare(cases, repeats=3, tries=3)
+        found = compare(cases, repeats=2, tries=3)
     rows = []
     for kind in KINDS:
         whole, imports = found[f"{kind} pytest"], found[f"{kind} imports"]
