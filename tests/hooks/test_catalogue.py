@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import textwrap
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
@@ -102,6 +104,36 @@ class TestListing:
         assert [(p.name, p.distribution) for p in external(Catalogue(disabled=()))] == [
             ("nameless", "?"),
             ("sound", "sound"),
+        ]
+
+    @pytest.mark.parametrize("form", ["dist-info", "egg-info", "zip", "egg"])
+    def test_found_in_whatever_form_it_is_installed(
+        self, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As wheels and editable installs leave it, as setuptools' develop mode does, in a zip file, in an egg."""
+        about = "Metadata-Version: 2.1\nName: some-old\nVersion: 3\nSummary: Old.\nProject-URL: Homepage, https://h\n"
+        points = "[vtk.tasks]\nold = old_task:plugin\n[vtk.recipes]\nold = old.recipes\n"
+        folder = {"egg": "EGG-INFO", "egg-info": "some_old.egg-info"}.get(form, "some_old-3.dist-info")
+        root = tmp_path / ("some_old-3-py3.11.egg" if form == "egg" else "old")
+        info = root / folder
+        info.mkdir(parents=True)
+        (info / "entry_points.txt").write_text(points)
+        if form in ("dist-info", "zip"):
+            (info / "METADATA").write_text(f"{about}Requires-Dist: vision-toolkit>=0.1,<9\n\nA long text.\n")
+        else:
+            (info / "PKG-INFO").write_text(f"{about}\nA long text.\n")
+            (info / "requires.txt").write_text("vision-toolkit>=0.1,<9\n")
+        if form == "zip":
+            root = Path(shutil.make_archive(str(root), "zip", root))
+        monkeypatch.syspath_prepend(root)
+        catalogue = Catalogue(disabled=())
+        (found,) = external(catalogue)
+        assert found == Plugin(
+            "old", "task", "old_task:plugin", "some-old", "3", "Old.", needs=found.needs, homepage="https://h"
+        )
+        assert set(found.needs.split(",")) == {">=0.1", "<9"}
+        assert [(f.name, f.value, f.distribution, f.version) for f in catalogue.recipe_folders] == [
+            ("old", "old.recipes", "some-old", "3")
         ]
 
     def test_nothing_is_imported(self, site: Site) -> None:

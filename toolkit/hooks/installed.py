@@ -8,36 +8,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from email.message import Message
 from importlib import metadata
+from typing import Any
 
 from toolkit.hooks.entry import CORE, GROUPS, RECIPES, Kind, Plugin, RecipeFolder, normalized
 from toolkit.hooks.ranges import required_range
 
 
+@dataclass(frozen=True)
+class _Declaring:
+    """A distribution that may have an entry point for vtk: the text that says so, and its metadata, parsed once."""
+
+    distribution: metadata.Distribution
+    entry_points: str
+    about: Any
+
+    def get(self, key: str) -> str:
+        """One line of its metadata, ``?`` where it is missing."""
+        return self.about.get(key) or "?"
+
+
 def installed_plugins() -> Iterator[Plugin]:
     """The tasks and extensions of all distributions on ``sys.path``."""
-    for distribution, text in _declaring(GROUPS):
-        yield from _plugins_of(distribution, [kind for group, kind in GROUPS.items() if group in text])
+    for found in _declaring(GROUPS):
+        yield from _plugins_of(found, [kind for group, kind in GROUPS.items() if group in found.entry_points])
 
 
 def installed_recipe_folders() -> Iterator[RecipeFolder]:
     """The recipe folders of all distributions on ``sys.path``."""
-    for distribution, _ in _declaring((RECIPES,)):
+    for found in _declaring((RECIPES,)):
         try:
-            points = list(distribution.entry_points)
+            points = list(found.distribution.entry_points)
         except Exception:
             continue  # `vtk plugins` says that these metadata cannot be read
-        name, version = (_about(distribution, key) for key in ("Name", "Version"))
+        name, version = found.get("Name"), found.get("Version")
         yield from (RecipeFolder(p.name, p.value, name, version) for p in points if p.group == RECIPES)
 
 
-def _declaring(groups: Iterable[str]) -> Iterator[tuple[metadata.Distribution, str]]:
-    """The distributions that seem to have an entry point in one of ``groups``, with the text that says so.
+def _declaring(groups: Iterable[str]) -> Iterable[_Declaring]:
+    """The distributions that seem to have an entry point in one of ``groups``.
 
     Of two copies of a distribution the first on ``sys.path`` counts, as for imports; of two in one folder, which an
     installation that failed leaves behind, the one whose version comes last as text, whatever the folder's order.
     """
-    found: dict[str, tuple[str, str, metadata.Distribution, str]] = {}
+    kept: dict[str, tuple[str, _Declaring]] = {}
     for distribution in metadata.distributions():
         try:
             text = distribution.read_text("entry_points.txt") or ""
@@ -46,24 +62,32 @@ def _declaring(groups: Iterable[str]) -> Iterator[tuple[metadata.Distribution, s
             continue
         if not any(group in text for group in groups):
             continue
-        name, version = normalized(_about(distribution, "Name")), _about(distribution, "Version")
-        kept = found.get(name)
-        if kept is None or (kept[0] == folder and version > kept[1]):
-            found[name] = folder, version, distribution, text
-    for _, _, distribution, text in found.values():
-        yield distribution, text
+        found = _Declaring(distribution, text, _about(distribution))
+        name = normalized(found.get("Name"))
+        before = kept.get(name)
+        if before is None or (before[0] == folder and found.get("Version") > before[1].get("Version")):
+            kept[name] = folder, found
+    return [found for _, found in kept.values()]
 
 
-def _plugins_of(distribution: metadata.Distribution, kinds: list[Kind]) -> Iterator[Plugin]:
-    name, version, summary = (_about(distribution, key) for key in ("Name", "Version", "Summary"))
+def _about(distribution: metadata.Distribution) -> Any:
+    """Its metadata as a message; empty where they cannot be read. Each look at ``metadata`` would parse them anew."""
     try:
-        points = list(distribution.entry_points)
+        return distribution.metadata or Message()
+    except Exception:
+        return Message()
+
+
+def _plugins_of(found: _Declaring, kinds: list[Kind]) -> Iterator[Plugin]:
+    name, version, summary = (found.get(key) for key in ("Name", "Version", "Summary"))
+    try:
+        points = list(found.distribution.entry_points)
     except Exception:
         reason = "its entry points cannot be read"
         yield Plugin(name, kinds[0], "", name, version, summary, status="broken", reason=reason)
         return
     builtin = normalized(name) == CORE
-    needs, homepage = ("", "") if builtin else (_needs(distribution), _homepage(distribution))
+    needs, homepage = ("", "") if builtin else (_needs(found), _homepage(found))
     for point in points:
         kind = GROUPS.get(point.group)
         if kind is not None:
@@ -72,18 +96,12 @@ def _plugins_of(distribution: metadata.Distribution, kinds: list[Kind]) -> Itera
             )
 
 
-def _about(distribution: metadata.Distribution, key: str) -> str:
-    try:
-        return distribution.metadata.get(key) or "?"  # type: ignore[attr-defined]
-    except Exception:
-        return "?"
-
-
-def _needs(distribution: metadata.Distribution) -> str:
+def _needs(found: _Declaring) -> str:
     """The versions of vision-toolkit that it asks for; nothing where it does not say, or not legibly."""
     try:
-        found = [(line, name) for line in distribution.requires or () if (name := _core_name(line)) is not None]
-        return ",".join(filter(None, (required_range(line, name.end()) for line, name in found)))
+        lines = found.about.get_all("Requires-Dist") or found.distribution.requires or ()
+        named = [(line, name) for line in lines if (name := _core_name(line)) is not None]
+        return ",".join(filter(None, (required_range(line, name.end()) for line, name in named)))
     except Exception:
         return ""
 
@@ -94,12 +112,11 @@ def _core_name(requirement: str) -> re.Match[str] | None:
     return name if name is not None and normalized(name[1]) == CORE else None
 
 
-def _homepage(distribution: metadata.Distribution) -> str:
+def _homepage(found: _Declaring) -> str:
     """The page that the author calls the home page, else the first one given."""
     try:
-        urls = dict(url.split(", ", 1) for url in distribution.metadata.get_all("Project-URL") or () if ", " in url)
+        urls = dict(url.split(", ", 1) for url in found.about.get_all("Project-URL") or () if ", " in url)
         own = {re.sub(r"[\W_]", "", label).lower(): url for label, url in urls.items()}
-        home = distribution.metadata.get("Home-page")  # type: ignore[attr-defined]
-        return own.get("homepage") or home or next(iter(urls.values()), "")
+        return own.get("homepage") or found.about.get("Home-page") or next(iter(urls.values()), "")
     except Exception:
         return ""
