@@ -41,6 +41,10 @@ def test_a_folder_that_was_there_before_is_never_removed(tmp_path: Path) -> None
     with pytest.raises(VtkError), open_directory("a", tmp_path, False):
         raise VtkError("no such data")
     assert tmp_path.is_dir()
+    (tmp_path / "results").mkdir()
+    with pytest.raises(VtkError), open_directory("a", tmp_path / "results" / "first", False):
+        raise VtkError("no such data")
+    assert list((tmp_path / "results").iterdir()) == []
 
 
 def test_another_run_is_not_overwritten(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def open_directory(name: str, out: Path | None, resume: bool) -> Iterator[Path]:
         VtkError: it is in use (75), holds another run (73), does not exist (66) or cannot be made (73).
     """
     path = out if out is not None else _fresh_name(name)
+    parent_is_new = not path.parent.exists()
     made = _make(path, resume)
     try:
         with _locked(path):
@@ -39,8 +40,9 @@ def open_directory(name: str, out: Path | None, resume: bool) -> Iterator[Path]:
     except BaseException:
         if made and read_status(path).get("status") is None:
             shutil.rmtree(path, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                path.parent.rmdir()
+            if parent_is_new:
+                with contextlib.suppress(OSError):
+                    path.parent.rmdir()
         raise
 
 
