@@ -31,6 +31,7 @@ from PIL import Image
 from toolkit.data.decode import decode
 from toolkit.data.report.data_report import DataReport, check_data
 from toolkit.data.report.page import as_page
+from toolkit.data.report.survey import Survey, SurveyPart
 from toolkit.data.report.text import as_text
 from toolkit.data.sources import CsvFile, Digits, Folder, Pattern
 
@@ -315,3 +316,33 @@ def test_pictures_in_memory_have_no_files() -> None:
     assert report.sizes is None
     assert "there are no files to read" in "\n".join(as_text(report))
     assert sum(counts["train"] for counts in report.counts.values()) == report.pictures
+
+
+def test_pictures_that_nobody_labels_lack_no_labels(drawn: Path, tmp_path: Path) -> None:
+    files = [drawn / f"cat.{number}.jpg" for number in range(12)]
+    shutil.copy(files[0], copy := tmp_path / "again.jpg")
+    parts = {"train": SurveyPart([f.name for f in files], files=files), "val": SurveyPart(["again.jpg"], files=[copy])}
+
+    def seen(place: int) -> np.ndarray:
+        return decode(files[place])
+
+    report = check_data(Survey("drawings", parts, seen=seen))
+    assert found_in(report) == {"copy-across-splits": {("again.jpg", "cat.0.jpg")}}
+    text, page = "\n".join(as_text(report)), as_page(report)
+    for word in ("class", "data.split"):
+        assert word not in text
+        assert word not in re.sub(r'class="|<style>.*</style>', "", page, flags=re.DOTALL).lower()
+    assert page.count('class="row sheet"') == 1
+
+
+def test_labels_of_any_sequence_are_compared(drawn: Path, tmp_path: Path) -> None:
+    shutil.copy(drawn / "cat.0.jpg", tmp_path / "again.jpg")
+    files = [drawn / "cat.0.jpg", tmp_path / "again.jpg"]
+    report = check_data(Survey("", {"train": SurveyPart(["a", "b"], [["cat"], ["dog", "wild"]], files=files)}))
+    assert ("a", "b") in found_in(report)["copy-with-two-labels"]
+    assert list(report.counts) == ["cat", "dog", "wild"]
+
+
+def test_a_part_of_unequal_lengths_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 names, but 1 labels"):
+        SurveyPart(["a", "b"], [("cat",)])

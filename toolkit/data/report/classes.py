@@ -24,7 +24,7 @@ def class_counts(survey: Survey) -> dict[str, dict[str, int]]:
     """Class → split → pictures, the classes in the order of the data set, training first."""
     order = dict.fromkeys(label for part in survey.parts.values() for label in part.classes)
     counts = {
-        split: Counter(label for labels in part.labels for label in labels) for split, part in survey.parts.items()
+        split: Counter(label for labels in part.each() for label in labels) for split, part in survey.parts.items()
     }
     return {label: {split: counts[split][label] for split in survey.parts} for label in order}
 

@@ -82,10 +82,10 @@ def check_data(
     samples = [
         Sample(name, split, labels)
         for split, part in survey.parts.items()
-        for name, labels in zip(part.names, part.labels, strict=True)
+        for name, labels in zip(part.names, part.each(), strict=True)
     ]
     counts = class_counts(survey)
-    faults = [*survey.faults, *class_faults(counts)]
+    faults = [*survey.faults, *(class_faults(counts) if survey.labelled else ())]
     sizes = None
     if all(part.files is not None for part in survey.parts.values()):
         files = [file for part in survey.parts.values() for file in part.files or ()]
@@ -101,10 +101,10 @@ def check_data(
 def _faults_in_files(survey: Survey, samples: list[Sample], records: list[Record]) -> Iterator[Fault]:
     named = [(sample.name, record) for sample, record in zip(samples, records, strict=True)]
     yield from file_faults(named, survey.input_side)
-    yield from twin_faults(samples, records, cut=survey.cut)
+    yield from twin_faults(samples, records, survey)
 
 
 def _faults_in_memory(survey: Survey, samples: list[Sample]) -> Iterator[Fault]:
     images = [part.images for part in survey.parts.values() if part.images is not None]
     if len({image.shape[1:] for image in images}) == 1:
-        yield from twin_faults_of(samples, duplicate_arrays(np.concatenate(images)), cut=survey.cut)
+        yield from twin_faults_of(samples, duplicate_arrays(np.concatenate(images)), survey)

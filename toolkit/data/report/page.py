@@ -52,7 +52,8 @@ def _page(report: DataReport) -> Iterator[str]:
         yield from _fault(fault, files)
     if not report.faults:
         yield "<p>Nothing wrong was found.</p>"
-    yield from _classes(report)
+    if report.survey.labelled:
+        yield from _classes(report)
     yield from _sizes(report)
     yield from _sheet(report)
     yield "</body>\n</html>\n"
@@ -137,7 +138,8 @@ def _sheet(report: DataReport) -> Iterator[str]:
     if not rows:
         return
     yield "<h2>What the model sees</h2>"
-    yield "<p>Training pictures of each class as the first epoch shows them: cropped, resized and augmented.</p>"
+    of_each = " of each class" if report.survey.labelled else ""
+    yield f"<p>Training pictures{of_each} as the first epoch shows them: cropped, resized and augmented.</p>"
     for row in rows:
         figures = "".join(_figure(name, url) for name, url in row.pictures)
         yield f'<h3>{html.escape(row.label)}</h3><div class="row sheet">{figures}</div>'

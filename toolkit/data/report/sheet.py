@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toolkit.data.decode import ImageError, decode_bytes, read_bytes
 from toolkit.data.opencv import cv2
-from toolkit.data.report.survey import Survey
+from toolkit.data.report.survey import Survey, SurveyPart
 
 __all__ = ["SheetRow", "contact_sheet", "preview"]
 
@@ -33,19 +33,14 @@ class SheetRow:
 
 
 def contact_sheet(survey: Survey, seed: int = 0) -> Iterator[SheetRow]:
-    """Up to 8 samples of each of the first 30 classes, drawn by ``seed`` from the training split.
+    """Up to 8 samples of each of the first 30 classes, or of all where there are none, drawn by ``seed`` from training.
 
     A sample is shown as the first epoch shows it to the model. Those that cannot be read are left out.
     """
     part = survey.parts.get("train")
     if part is None or survey.seen is None:
         return
-    members: dict[str, list[int]] = {label: [] for label in part.classes[:CLASSES]}
-    for place, labels in enumerate(part.labels):
-        for label in labels:
-            if label in members:
-                members[label].append(place)
-    for number, (label, places) in enumerate(members.items()):
+    for number, (label, places) in enumerate(_members(part).items()):
         order = np.random.default_rng([seed, number]).permutation(len(places))
         pictures: list[tuple[str, str]] = []
         for drawn in order:
@@ -57,6 +52,18 @@ def contact_sheet(survey: Survey, seed: int = 0) -> Iterator[SheetRow]:
                 continue
             pictures.append((part.names[places[drawn]], data_url(seen)))
         yield SheetRow(label, tuple(pictures))
+
+
+def _members(part: SurveyPart) -> dict[str, list[int]]:
+    """Positions of each class's samples."""
+    if part.labels is None:
+        return {"": list(range(len(part)))}
+    members: dict[str, list[int]] = {label: [] for label in part.classes[:CLASSES]}
+    for place, labels in enumerate(part.each()):
+        for label in labels:
+            if label in members:
+                members[label].append(place)
+    return members
 
 
 def preview(file: Path) -> str | None:

@@ -29,20 +29,36 @@ class SurveyPart:
 
     Args:
         names: how the report calls each sample, e.g. the path below the data set's folder.
-        labels: the labels of each sample; none, one or several.
-        classes: every label that there is room for, whether a sample has it or not.
+        labels: the labels of each sample; none, one or several. None: the data have no labels, and nobody misses them.
+        classes: every label that there is room for, whether a sample has it or not; by default those that one has.
         files: the file of each sample, or None where the pictures are in memory.
         images: the pictures in memory, uint8 (n, h, w) or (n, h, w, c), or None.
+
+    Raises:
+        ValueError: there are not as many labels, files or images as names.
     """
 
     names: Sequence[str]
-    labels: Sequence[tuple[str, ...]]
-    classes: tuple[str, ...] = ()
+    labels: Sequence[Sequence[str]] | None = None
+    classes: Sequence[str] = ()
     files: Sequence[Path] | None = None
     images: Pixels | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("labels", "files", "images"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.names):
+                raise ValueError(f"a SurveyPart has {len(self.names)} names, but {len(values)} {name}")
+        if not self.classes:
+            found = dict.fromkeys(label for labels in self.labels or () for label in labels)
+            object.__setattr__(self, "classes", tuple(found))
+
     def __len__(self) -> int:
         return len(self.names)
+
+    def each(self) -> list[tuple[str, ...]]:
+        """The labels of each sample; none for any where the data have none."""
+        return [()] * len(self) if self.labels is None else [tuple(labels) for labels in self.labels]
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,8 @@ class Survey:
         parts: split → samples. ``train`` alone: the data are not split.
         faults: what is wrong with the listing itself, e.g. files that belong to no class.
         cut: the splits are not the data set's own, the recipe makes them.
+        duplicates_key: the recipe's key that keeps copies in one split if set to ``exact`` or ``near``, e.g.
+            ``data.split.duplicates``; None where there is none.
         seen: the training sample at a position as it enters the model, uint8 (h, w, c), augmented, before it is
             normalised; or None.
         input_side: shorter side of the model's input in pixels, or None.
@@ -63,8 +81,14 @@ class Survey:
     parts: Mapping[str, SurveyPart]
     faults: Sequence[Fault] = ()
     cut: bool = False
+    duplicates_key: str | None = None
     seen: Callable[[int], Pixels] | None = field(default=None, repr=False)
     input_side: int | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the data have labels, or are meant to."""
+        return any(part.labels is not None for part in self.parts.values())
 
 
 def survey_of(found: Found, place: str, faults: Sequence[Fault] = ()) -> Survey:
@@ -117,7 +141,7 @@ def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> 
         found = cut(everything, recipe.data.source.load())
     except VtkError:
         return survey
-    return replace(survey_of(found, survey.place, survey.faults), cut=True)
+    return replace(survey_of(found, survey.place, survey.faults), cut=True, duplicates_key="data.split.duplicates")
 
 
 def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> Callable[[int], Pixels]:

@@ -25,8 +25,9 @@ def as_text(report: DataReport) -> Iterator[str]:
             if fault.level == level:
                 yield ""
                 yield from _fault_lines(fault)
-    yield ""
-    yield from _classes(report)
+    if report.survey.labelled:
+        yield ""
+        yield from _classes(report)
     if report.sizes is not None and report.sizes.formats:
         yield ""
         yield from _sizes(report)

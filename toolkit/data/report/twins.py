@@ -12,6 +12,7 @@ import numpy.typing as npt
 from toolkit.data.fingerprints import equal_groups, look_groups
 from toolkit.data.report.fault import Case, Fault, Level, counted
 from toolkit.data.report.scan import Record
+from toolkit.data.report.survey import Survey
 
 __all__ = ["Sample", "twin_faults", "twin_faults_of"]
 
@@ -27,17 +28,17 @@ class Sample:
     labels: tuple[str, ...]
 
 
-def twin_faults(samples: Sequence[Sample], records: Sequence[Record], *, cut: bool) -> Iterator[Fault]:
+def twin_faults(samples: Sequence[Sample], records: Sequence[Record], survey: Survey) -> Iterator[Fault]:
     """Copies among files: by content, and by look."""
     exact = equal_groups([record.content for record in records])
-    yield from twin_faults_of(samples, exact, cut=cut)
+    yield from twin_faults_of(samples, exact, survey)
     near = look_groups([record.look for record in records], exact)
-    yield from _faults(samples, list(_several(near, exact)), near=True, cut=cut)
+    yield from _faults(samples, list(_several(near, exact)), near=True, survey=survey)
 
 
-def twin_faults_of(samples: Sequence[Sample], labels: Labels, *, cut: bool) -> Iterator[Fault]:
+def twin_faults_of(samples: Sequence[Sample], labels: Labels, survey: Survey) -> Iterator[Fault]:
     """Exact copies, told by equal ``labels``."""
-    yield from _faults(samples, list(_groups(labels)), near=False, cut=cut)
+    yield from _faults(samples, list(_groups(labels)), near=False, survey=survey)
 
 
 def _groups(labels: Labels) -> Iterator[list[int]]:
@@ -53,7 +54,7 @@ def _several(near: Labels, exact: Labels) -> Iterator[list[int]]:
     return (group for group in _groups(near) if len({int(exact[place]) for place in group}) > 1)
 
 
-def _faults(samples: Sequence[Sample], groups: Iterable[list[int]], *, near: bool, cut: bool) -> Iterator[Fault]:
+def _faults(samples: Sequence[Sample], groups: Iterable[list[int]], *, near: bool, survey: Survey) -> Iterator[Fault]:
     by_fault: dict[str, list[Case]] = {"labels": [], "splits": [], "": []}
     for group in groups:
         members = [samples[place] for place in group]
@@ -64,7 +65,7 @@ def _faults(samples: Sequence[Sample], groups: Iterable[list[int]], *, near: boo
         by_fault[where].append(Case(names, _difference(where, members)))
     for where, cases in by_fault.items():
         if cases:
-            yield _fault(where, tuple(cases), near, cut)
+            yield _fault(where, tuple(cases), near, survey)
 
 
 def _difference(where: str, members: Sequence[Sample]) -> str:
@@ -75,7 +76,7 @@ def _difference(where: str, members: Sequence[Sample]) -> str:
     return f"{len(members)} times"
 
 
-def _fault(where: str, cases: tuple[Case, ...], near: bool, cut: bool) -> Fault:
+def _fault(where: str, cases: tuple[Case, ...], near: bool, survey: Survey) -> Fault:
     kind, alike = ("near-copy", " in versions that look alike") if near else ("copy", "")
     crossing: Level = "warning" if near else "error"
     what = counted(len(cases), "picture", "pictures") + alike
@@ -83,9 +84,10 @@ def _fault(where: str, cases: tuple[Case, ...], near: bool, cut: bool) -> Fault:
         remedy = "At most one of the labels is right. Keep the files that have it."
         return Fault(f"{kind}-with-two-labels", crossing, f"{what} with different labels", remedy, cases)
     if where == "splits":
-        message = f"{what} in more than one split{', as the recipe cuts them' if cut else ''}"
+        message = f"{what} in more than one split{', as the recipe cuts them' if survey.cut else ''}"
         remedy = "The model is examined on what it has learnt by heart: figures come out too good. Keep one of them"
-        remedy += f", or set data.split.duplicates to {'near' if near else 'exact'}." if cut else "."
+        key = survey.duplicates_key
+        remedy += f", or set {key} to {'near' if near else 'exact'}." if key else "."
         return Fault(f"{kind}-across-splits", crossing, message, remedy, cases)
     remedy = "They count more than others. Keep one of each, unless that is meant."
     return Fault(
