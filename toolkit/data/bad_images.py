@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from toolkit.data.types import Batch
 
-__all__ = ["Incomplete", "OnBadImage", "Skipped", "incomplete", "is_empty"]
+__all__ = ["Incomplete", "Lacking", "OnBadImage", "Skipped", "incomplete", "is_empty", "left_out"]
 
 OnBadImage = Literal["error", "skip"]
 
@@ -47,6 +47,27 @@ def incomplete(batch: Batch, places: Sequence[int], skipped: Sequence[Skipped]) 
     made = Incomplete(*batch)
     made.places, made.skipped = tuple(places), tuple(skipped)
     return made
+
+
+class Lacking(NamedTuple):
+    """A batch of any form on its way from a worker, with what was left out of it."""
+
+    batch: Any
+    skipped: tuple[Skipped, ...]
+
+    def pin_memory(self) -> Lacking:
+        """The same in page-locked memory; torch's loader asks for it."""
+        from torch.utils.data._utils import pin_memory
+
+        pin: Any = pin_memory.pin_memory
+        return Lacking(pin(self.batch), self.skipped)
+
+
+def left_out(batch: Any) -> tuple[Any, tuple[Skipped, ...]]:
+    """A batch as the model gets it, and what it lacks."""
+    if isinstance(batch, Lacking):
+        return batch
+    return batch, batch.skipped if isinstance(batch, Incomplete) else ()
 
 
 def is_empty(batch: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import Any, Literal
 
-from toolkit.data.bad_images import Incomplete, Skipped
+from toolkit.data.bad_images import OnBadImage, Skipped, left_out
 from toolkit.data.order import SampleOrder
 from toolkit.data.types import IndexBatch
 from toolkit.data.workers import Batches, Fetch, InCaller, InProcesses, InThreads, Workers
@@ -56,9 +56,10 @@ class Loader:
     def _told(self, batches: Batches) -> Batches:
         """The batches; what was left out of one is told when its turn comes, however early it was fetched."""
         with closing(batches):
-            for batch in batches:
-                if self.on_skip is not None and isinstance(batch, Incomplete):
-                    self.on_skip(batch.skipped)
+            for fetched in batches:
+                batch, skipped = left_out(fetched)
+                if self.on_skip is not None and skipped:
+                    self.on_skip(skipped)
                 yield batch
 
     def death(self, error: RuntimeError) -> VtkError | None:
@@ -99,6 +100,7 @@ def build_loader(
     collate: Callable[[list[Any]], Any] | None = None,
     pin_memory: bool = False,
     start_method: str | None = None,
+    on_bad_image: OnBadImage = "error",
     on_skip: OnSkip | None = None,
 ) -> Loader:
     """A loader over a map-style dataset.
@@ -118,6 +120,8 @@ def build_loader(
         collate: joins samples; torch's ``default_collate`` where None.
         pin_memory: batches come in page-locked memory, for faster copies to a GPU.
         start_method: how worker processes start; the platform's own way where None.
+        on_bad_image: ``skip`` leaves out samples for which ``dataset[i]`` raises an ``ImageError``. A dataset with
+            ``__getitems__`` leaves out what it likes.
         on_skip: is told which samples a batch lacks, in the thread that asked for the batch; it may raise.
     """
     order = SampleOrder(
@@ -130,7 +134,7 @@ def build_loader(
         join_single=join_single,
     )
     count, chosen = choose_workers(dataset, workers, kind, batches=len(order))
-    fetch = Fetch(dataset, collate)
+    fetch = Fetch(dataset, collate, on_bad_image)
     if count and chosen == "process":
         processes = InProcesses(
             fetch, workers=count, prefetch=prefetch, pin_memory=pin_memory, start_method=start_method

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, Self, overload
+from typing import Any, Literal, NamedTuple, Protocol, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -137,9 +137,11 @@ class Data:
         sample_weights: relative frequency with which each training sample is drawn (with replacement), or None.
         fingerprint: names the training data's content; saved in the bundle.
         plan: what ``vtk check`` shows of the data, e.g. ``{"classes": {"cat": 80}}``.
-        bad_image_limit: share of a split's samples that may be left out because they cannot be read, rounded up to
-            whole samples; beyond it the run stops. A dataset leaves samples out by giving
-            :class:`~toolkit.data.bad_images.Incomplete` batches.
+        on_bad_image: what becomes of a sample for which ``dataset[i]`` raises what :func:`~toolkit.read_image` or
+            :func:`~toolkit.read_mask` raises: ``error`` stops the run; ``skip`` leaves it out, and its batch has one
+            sample less. Datasets with ``__getitems__`` see to this themselves.
+        bad_image_limit: share of a split's samples that may be left out, rounded up to whole samples; beyond it the
+            run stops.
         restored: set by the core when weights come from a bundle or a checkpoint, so that ``vtk_model`` fetches none.
     """
 
@@ -152,5 +154,6 @@ class Data:
     sample_weights: Sequence[float] | None = None
     fingerprint: str | None = None
     plan: dict[str, Any] = field(default_factory=dict)
+    on_bad_image: Literal["error", "skip"] = "error"
     bad_image_limit: float = 0.01
     restored: bool = False

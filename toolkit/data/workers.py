@@ -7,15 +7,20 @@ import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.connection import wait
 from typing import Any, Protocol
 
+from toolkit.data.bad_images import Lacking, OnBadImage, Skipped, incomplete
 from toolkit.data.balance import Resampled
-from toolkit.data.types import IndexBatch
+from toolkit.data.decode import ImageError
+from toolkit.data.types import Batch, IndexBatch
 from toolkit.errors import ExitCode, VtkError
 
 __all__ = ["Batches", "Fetch", "InCaller", "InProcesses", "InThreads", "Workers"]
 
 _NAMED = 8
+_DYING = 5.0
+"""Seconds that a process may take to be gone."""
 
 Order = Iterator[IndexBatch]
 Batches = Generator[Any, None, None]
@@ -37,15 +42,24 @@ class Fetch:
         dataset: map-style. Where it has ``__getitems__``, that is asked: a list it returns holds samples, still to be
             joined; anything else is a ready batch.
         collate: joins a list of samples; None takes torch's ``default_collate``.
+        on_bad_image: ``skip`` leaves out samples for which ``dataset[i]`` raises an ``ImageError``.
     """
 
-    def __init__(self, dataset: Any, collate: Callable[[list[Any]], Any] | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Any,
+        collate: Callable[[list[Any]], Any] | None = None,
+        on_bad_image: OnBadImage = "error",
+    ) -> None:
         self.dataset = dataset
         self.collate = collate
         self._whole = getattr(dataset, "__getitems__", None)
+        self._skips = on_bad_image == "skip" and self._whole is None
 
     def __call__(self, indices: IndexBatch) -> Any:
         try:
+            if self._skips:
+                return self._readable(indices)
             fetched = self._whole(indices) if self._whole is not None else [self.dataset[index] for index in indices]
             return self._join(fetched) if isinstance(fetched, list) else fetched
         except VtkError:
@@ -53,6 +67,21 @@ class Fetch:
         except Exception as error:
             error.add_note(f"while fetching a batch with the samples {indices.indices[:8].tolist()} of {len(indices)}")
             raise
+
+    def _readable(self, indices: IndexBatch) -> Any:
+        """A batch of the samples that can be read."""
+        samples: list[Any] = []
+        skipped: list[Skipped] = []
+        for index in indices:
+            try:
+                samples.append(self.dataset[index])
+            except ImageError as error:
+                skipped.append(Skipped(error.path, error.reason))
+        if not samples:
+            import torch
+
+            return incomplete(Batch(torch.empty(0)), (), skipped)
+        return Lacking(self._join(samples), tuple(skipped)) if skipped else self._join(samples)
 
     def names(self, indices: IndexBatch) -> list[str]:
         """What a batch consists of, for people: files where the dataset knows them; the first few."""
@@ -156,18 +185,24 @@ class InProcesses:
                 if isinstance(answer, _Failure):
                     raise answer.error
                 yield answer
-        except RuntimeError as error:
+        except (RuntimeError, ConnectionError, EOFError) as error:
             death = self.death(error)
             if death is None:
                 raise
             raise death from error
 
-    def death(self, error: RuntimeError) -> VtkError | None:
+    def death(self, error: Exception) -> VtkError | None:
         """What to tell of an error that says that a worker process died; None for any other error.
 
         torch raises it in the main thread as soon as the system tells of the death, whatever that thread is doing.
+        A process that dies while it hands a batch over shows as a broken connection before.
         """
         first_line = next(iter(str(error).splitlines()), "")
+        if isinstance(error, ConnectionError | EOFError):
+            # A dying process closes its connections a moment before it is gone.
+            processes = {process.sentinel: str(process.pid) for process in self._processes()}
+            dead = [processes[sentinel] for sentinel in wait(list(processes), _DYING)] if processes else []
+            first_line = f"DataLoader worker (pid {', '.join(dead)}) broke off in the middle of a batch" if dead else ""
         if "DataLoader worker" not in first_line:
             return None
         return VtkError(
@@ -177,11 +212,13 @@ class InProcesses:
             code=ExitCode.UNAVAILABLE,
         )
 
+    def _processes(self) -> list[Any]:
+        return list(getattr(self._loader._iterator, "_workers", []))
+
     def _last_batch(self, message: str) -> str:
         """The files of the oldest batch that the dead process owed."""
         pids = {int(number) for number in re.findall(r"\d+", message)}
-        processes = getattr(self._loader._iterator, "_workers", [])
-        dead = [place for place, process in enumerate(processes) if process.pid in pids]
+        dead = [place for place, process in enumerate(self._processes()) if process.pid in pids]
         # torch deals batches out in turns.
         owed = [batch for number, batch in self._order.pending() if not dead or number % self._count in dead]
         names = getattr(self._fetch, "names", None)

@@ -232,6 +232,7 @@ def training_loader(run: Run, options: LoaderSection | None = None) -> Any:
         kind=options.kind,
         prefetch=options.prefetch,
         pin_memory=run.device.type == "cuda",
+        on_bad_image=run.data.on_bad_image,
         on_skip=watch(run, "train", len(samples)),
     )
 
@@ -250,5 +251,6 @@ def evaluation_loader(run: Run, dataset: Any) -> Any:
         kind=options.kind,
         prefetch=options.prefetch,
         pin_memory=run.device.type == "cuda",
+        on_bad_image=run.data.on_bad_image,
         on_skip=watch(run, split, len(dataset)),
     )

@@ -116,6 +116,8 @@ def announce(run: Run, directory: Path) -> None:
         run.say(f"note: {note}")
     if run.resumed:
         run.say(f"resumed after epoch {run.epoch}, step {run.step}")
+    if run.stopping:
+        run.say(f"training is over ({run.stop_reason}): nothing is left to train, whatever the recipe says now")
 
 
 @contextmanager

@@ -118,9 +118,12 @@ def _too_many(run: Run, split: str, samples: int, allowed: int) -> VtkError:
     lines = "".join(f"\n  {path}: the file {reason}" for path, reason in list(files.items())[:_LISTED])
     more = f"\n  and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
     limit = f"{run.data.bad_image_limit:.3g}"
+    # A task of another package may set the limit itself.
+    is_key = hasattr(getattr(run.recipe, "data", None), "bad_image_limit")
+    rule, way_out = ("data.bad_image_limit", "; or raise data.bad_image_limit") if is_key else ("the task's limit", "")
     return VtkError(
         f"{len(files)} of the {samples:,} images of {split} cannot be read; "
-        f"data.bad_image_limit ({limit} of them) allows {allowed}:{lines}{more}",
+        f"{rule} ({limit} of them) allows {allowed}:{lines}{more}",
         place=None if place is None else str(place),
-        hint="Mend or replace them; or raise data.bad_image_limit.",
+        hint=f"Mend or replace them{way_out}.",
     )
