@@ -72,6 +72,6 @@ class ClassificationRecipe(Recipe):
     model: ModelChoice = Field(description="The network.")
     loss: LossChoice = Field(default_factory=CrossEntropyLoss, description="What is minimised.")  # type: ignore[arg-type]
     inference: Inference = Field(default_factory=Inference, description="How the trained network answers.")  # type: ignore[arg-type]
-    stages: list[ImageStage] = Field(  # type: ignore[assignment]
+    stages: list[ImageStage] = Field(
         default_factory=list, description="Parts of the run, one after another; by default one, as `train` says."
     )

@@ -87,6 +87,6 @@ class MultilabelRecipe(Recipe):
         "best F1 on validation; a mapping gives single labels, 0.5 for the others.",
     )
     inference: Inference = Field(default_factory=Inference, description="How the trained network answers.")  # type: ignore[arg-type]
-    stages: list[ImageStage] = Field(  # type: ignore[assignment]
+    stages: list[ImageStage] = Field(
         default_factory=list, description="Parts of the run, one after another; by default one, as `train` says."
     )

@@ -192,7 +192,7 @@ class StyleRecipe(Recipe):
     train: StyleTrain = Field(default_factory=StyleTrain)  # type: ignore[arg-type]
     loader: StyleLoader = Field(default_factory=StyleLoader)  # type: ignore[arg-type]
     optimizer: Optimizer = Field(default_factory=LBFGS)  # type: ignore[arg-type]
-    stages: list[StyleStage] = Field(  # type: ignore[assignment]
+    stages: list[StyleStage] = Field(
         default_factory=list, description="Sizes with their own steps, instead of `pyramid`."
     )
 

@@ -75,7 +75,7 @@ class SampleRecipe(Recipe):
         default_factory=list, description="Changes to the images."
     )
     model: ModelSection = Field(default_factory=ModelSection, description="The model.")
-    stages: list[SampleStage] = Field(  # type: ignore[assignment]
+    stages: list[SampleStage] = Field(
         default_factory=lambda: [SampleStage(epochs=1), SampleStage(epochs=2, freeze=True)], description="The stages."
     )
 

@@ -40,7 +40,7 @@ class ToyRecipe(Recipe):
 
     data: ToyData = Field(default_factory=ToyData, description="The data.")
     model: ToyModel = Field(default_factory=ToyModel, description="The model.")
-    stages: list[ToyStage] = Field(default_factory=list, description="Stages.")  # type: ignore[assignment]
+    stages: list[ToyStage] = Field(default_factory=list, description="Stages.")
 
 
 class NoisyNumbers:

@@ -186,7 +186,7 @@ def _type(annotation: Any, metadata: Sequence[Any] = ()) -> str:
 
 def _plain_type(annotation: Any) -> str:
     origin, args = get_origin(annotation), get_args(annotation)
-    if origin in (list, set, frozenset) or (origin is tuple and args[-1:] == (Ellipsis,)):
+    if origin in (list, set, frozenset, Sequence) or (origin is tuple and args[-1:] == (Ellipsis,)):
         return f"list of {_type(args[0])}"
     if origin is tuple:
         return f"list of {len(args)}: {', '.join(_type(arg) for arg in args)}"

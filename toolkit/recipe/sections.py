@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -121,7 +122,7 @@ class Recipe(Section):
     optimizer: OptimizerChoice = Field(default_factory=Adam)  # type: ignore[arg-type]
     schedule: ScheduleChoice = Field(default_factory=Constant)
     loader: LoaderSection = Field(default_factory=LoaderSection)  # type: ignore[arg-type]
-    stages: list[StageSection] = Field(
+    stages: Sequence[StageSection] = Field(
         default_factory=list, description="Parts of the run, one after another; by default one, as `train` says."
     )
     extensions: dict[str, dict[str, Any] | bool | None] = Field(
