@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import io
 import json
 import os
 import re
@@ -24,6 +25,33 @@ GUIDE = Path(__file__).parents[1] / "plugins" / "README.md"
 TEXT = GUIDE.read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^### `(.+)`$", TEXT, re.MULTILINE)
 FILES = dict(re.findall(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+
+
+STAGED = """
+from pydantic import Field
+
+from toolkit import StageSection, hookimpl
+from vtk_dots.learning import DrawnDots
+from vtk_dots.plugin import DotsRecipe as Recipe, DotsTask as Task
+
+seen = []
+
+
+def sets_of(recipe, size):
+    seen.append(size)
+    return [DrawnDots(16, size, recipe.data.most, (recipe.seed, part)) for part in (0, 1)]
+
+
+CODE
+
+class Staged(DotsTask, Task):
+    @hookimpl
+    def vtk_config(self):
+        return DotsRecipe
+
+
+plugin = Staged()
+"""
 
 
 def signature(hook: str) -> str:
@@ -125,6 +153,13 @@ def build(root: Path) -> Path:
 
 
 @pytest.fixture
+def console() -> Any:
+    from rich.console import Console
+
+    return Console(file=io.StringIO(), width=100)
+
+
+@pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Both examples, installed for processes that start from here on."""
     root = tmp_path / "vtk-dots"
@@ -171,3 +206,51 @@ def test_the_example_extension_ends_the_run(checkout: Path, tmp_path: Path, capf
     history = (run / "metrics.jsonl").read_text()
     assert '"epoch": 1' in history
     assert '"epoch": 2' not in history
+
+
+def test_the_folder_of_pictures_is_read_as_the_guide_says(checkout: Path, tmp_path: Path):
+    import numpy as np
+    from PIL import Image
+
+    from toolkit import SampleIndex, VtkError
+
+    for number in range(20):
+        Image.new("RGB", (60, 40), (10 * number, 0, 255)).save(tmp_path / f"{number}.png")
+    spec = importlib.util.spec_from_file_location("dots_pictures", checkout / "vtk_dots" / "pictures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    train, held_out = pictures.split(tmp_path, seed=1)
+    assert (len(train), len(held_out)) == (18, 2)
+    assert {*train, *held_out} == set(tmp_path.glob("*.png"))
+    found = pictures.NoisyPictures(train, 16, 0.1)[SampleIndex(3, seed=5)]
+    assert found.inputs.shape == found.targets.shape == (3, 16, 16)
+    assert found.targets[2].min() == 1.0
+    noise = SampleIndex(3, seed=5).rng().normal(0, 0.1, (3, 16, 16))
+    np.testing.assert_allclose(found.inputs - found.targets, noise, atol=1e-6)
+    with pytest.raises(VtkError, match="too few"):
+        pictures.split(tmp_path, seed=1, share=0.01)
+
+
+def test_the_stages_of_the_guide_train_at_their_sizes(checkout: Path, console: Any):
+    """The guide's excerpt, put together with the task that it is an excerpt of."""
+    from toolkit.recipe.load import load_text
+    from toolkit.run.loop import fit
+    from toolkit.run.setup import prepare
+    from toolkit.testing import entry_of, only
+
+    section = TEXT.split("## Stages, epochs and steps")[1].split("\n## ")[0]
+    recipe = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)[0]
+    code = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0]
+    (checkout / "vtk_dots" / "staged.py").write_text(STAGED.replace("CODE", code))
+    text = "task: dots\nextensions: {checkpoints: false, metrics: false, tensorboard: false, progress: false}\n"
+    with Site(checkout).active(), only(entry_of("vtk_dots.staged:plugin", "task", "dots")):
+        from vtk_dots import staged
+
+        run = prepare(load_text(text + recipe, name="dots"), console=console)
+        fit(run)
+    assert staged.seen == [32, 48]
+    assert run.epoch == 4
+    assert run.data.train[0][0].shape[-1] == 48
+    assert run.optimizer.param_groups[0]["lr"] == 1e-4

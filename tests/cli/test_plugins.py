@@ -81,6 +81,9 @@ class TestShow:
 
     def test_one_of_the_toolkit_with_its_recipes(self, vtk: Callable) -> None:
         found = json.loads(vtk("plugins", "show", "classification", "--json").out)
+        keys = [row["key"] for row in found["keys"]]
+        assert keys[keys.index("stages") + 1] == "stages.N.train"
+        assert "stages.N.epochs" not in keys
         names = {recipe["name"] for recipe in found["recipes"]}
         assert "digits" in names
         assert not any("style" in name for name in names)

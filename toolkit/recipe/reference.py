@@ -19,7 +19,7 @@ from toolkit.hooks.entry import Kind, Loaded
 from toolkit.recipe.nodes import Mark
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.resolved import dump_yaml
-from toolkit.recipe.sections import Recipe
+from toolkit.recipe.sections import Recipe, StageSection
 from toolkit.recipe.shape import Shape, field_default
 
 _TYPES: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null"}
@@ -45,6 +45,7 @@ def reference_markdown(catalogue: Catalogue | None = None) -> str:
 def own_keys(schema: type[BaseModel]) -> Iterator[dict[str, str]]:
     """The keys that a plugin's schema adds to the core's, each with type, default and meaning, as plain text.
 
+    Those of a list's sections follow it as ``stages.N.size``; the keys that every stage has are left out.
     A choice among sections is one row: what each of them takes is told by the tables and by the JSON schema.
     """
     names = _own_fields(schema) if issubclass(schema, Recipe) else list(schema.model_fields)
@@ -65,6 +66,12 @@ def _key_rows(key: str, info: FieldInfo) -> Iterator[dict[str, str]]:
         default = getattr(field_default(info), Shape.of_field(info).chooser or "", default)
     row = {"key": key, "type": kind, "default": default, "meaning": _cell(info.description or "")}
     yield {column: text.replace("`", "") for column, text in row.items()}
+    item = Shape.of_field(info).item(0, None)
+    if item is not None and item.model is not None:
+        known = StageSection.model_fields if issubclass(item.model, StageSection) else {}
+        for name, field_info in item.model.model_fields.items():
+            if name not in known:
+                yield from _key_rows(f"{key}.N.{name}", field_info)
 
 
 def _builtin(catalogue: Catalogue, kind: Kind) -> Iterator[Loaded]:
