@@ -250,3 +250,27 @@ def test_pictures_in_memory_have_nothing_to_keep() -> None:
     assert kept.plan == {"train": "in memory as they come"}
     with pytest.raises(VtkError, match="not read from files"):
         build_dataset(arrays, MODEL, "none", "error", keep("auto", 48))
+
+
+def test_a_picture_that_appears_while_it_is_looked_for_is_not_taken_for_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two runs fill one folder: the other one's file lands just after this one found none."""
+    other, mine = DiskStore(tmp_path), DiskStore(tmp_path)
+
+    def too_early(path: Path, mode: str) -> Any:
+        other.put(KEY, PICTURE)
+        raise FileNotFoundError(2, "none yet", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("toolkit.data.cache.open", too_early, raising=False)
+        assert mine.get(KEY) is None
+    assert not caplog.records
+    kept = mine.get(KEY)
+    assert kept is not None
+    assert np.array_equal(kept, PICTURE)
+
+
+def test_a_folder_for_memory_is_refused() -> None:
+    with pytest.raises(ValueError, match="folder goes with keep: disk"):
+        CacheSection(keep="ram", folder="somewhere")

@@ -88,9 +88,10 @@ class DiskStore:
         try:
             with open(path, "rb") as file:
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError:  # another run may make it this very moment, so it must not be looked for again
+            return None
         except (OSError, ValueError):  # an empty file cannot be mapped
-            if path.exists():
-                self._discard(path)
+            self._discard(path)
             return None
         pixels = _unpacked(content, check=key not in self._sound)
         if pixels is None:

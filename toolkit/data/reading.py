@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from toolkit.data.cache import DiskStore, MemoryStore, Store, cache_folder, free_memory, picture_keys, trim
 from toolkit.data.decode import Encoded, ImageError, reduction
@@ -49,6 +49,12 @@ class CacheSection(Section):
     folder: str | None = Field(
         None, description="Folder for `disk`; by default $VTK_CACHE, else one in the user's cache."
     )
+
+    @model_validator(mode="after")
+    def _folder_is_used(self) -> CacheSection:
+        if self.folder is not None and self.keep != "disk":
+            raise ValueError("folder goes with keep: disk")
+        return self
 
 
 CacheChoice = Literal["auto", "off", "ram", "disk"] | CacheSection
