@@ -97,6 +97,8 @@ def command(
     if page is not None and found is not None:
         write_page(found, page)
     if plan.problem is not None:
+        if found is not None and found.levels["error"] and plan.problem.code == ExitCode.NO_INPUT:
+            plan.problem.code = ExitCode.DATA  # the data are there, and among what is wrong with them are missing files
         raise plan.problem
     if found is not None and found.levels["error"]:
         ctx.exit(int(ExitCode.DATA))
@@ -124,7 +126,7 @@ def write_page(found: DataReport, page: Path) -> None:
     from toolkit.data.report.page import as_page
     from toolkit.run.files import write_atomic
 
-    write_atomic(page, as_page(found))
+    write_atomic(page, as_page(found), flag="--html")
     click.echo(f"the page is {page}", err=True)
 
 

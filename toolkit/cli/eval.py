@@ -77,6 +77,7 @@ def write_page(found: Evaluation, directory: Path) -> Path:
         items=found.items,
         recipe_yaml=run.resolved.to_yaml(),
         demo=run.demo,
+        flag="--report",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from toolkit.printable import printable
 from toolkit.run.jsonable import finite
 
 
@@ -32,7 +33,7 @@ def cell_text(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value)
+    return printable(str(value))
 
 
 def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

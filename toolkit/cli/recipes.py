@@ -69,11 +69,14 @@ def cp(name: str, destination: Path | None, force: bool) -> None:
     copies = _copies(recipe, target)
     if not force:
         _refuse_to_replace([path for path in copies if path.exists()])
-    from toolkit.run.files import write_atomic
+    from toolkit.run.files import write_atomic, write_error
 
     for path, content in copies.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(path.parent, error, flag="") from error
+        write_atomic(path, content, flag="")
         click.echo(path)
 
 

@@ -14,7 +14,8 @@ from toolkit.data.manifest import MANIFEST, apply_manifest, manifest_of, read_ma
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.reading import Keep
 from toolkit.data.sections import ImageData, MeanStd
-from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.sources import Found, ImageArrays, ImageFiles
+from toolkit.data.sources.missing import listed
 from toolkit.data.splits import limited, split_found
 from toolkit.data.types import BatchTransform
 from toolkit.errors import ExitCode, VtkError
@@ -124,8 +125,18 @@ def cut_for(run: Run, recipe: Any) -> Found:
         return apply_manifest(found, read_manifest(manifest))
     cut = fresh_cut(recipe, found, run.say)
     if manifest is not None:
+        _tell_ignored(found, run.say)
         write_manifest(manifest, manifest_of(cut, run.seed))
     return cut
+
+
+def _tell_ignored(found: Found, say: Callable[[str], None]) -> None:
+    """Files that a source passed over, a photograph in HEIC among notes and tables, must not go unnoticed."""
+    parts = [index for index in (found.train, found.val, found.test) if isinstance(index, ImageFiles)]
+    ignored = [path for index in parts for path, _ in index.ignored]
+    if ignored:
+        what = "1 file is" if len(ignored) == 1 else f"{len(ignored):,} files are"
+        say(f"note: {what} left out, in no class folder or no picture by name: {listed(ignored)}")
 
 
 def fresh_cut(recipe: Any, found: Found, say: Callable[[str], None] = lambda _line: None) -> Found:
@@ -160,12 +171,12 @@ def tell_kept(keep: Keep, run: Run, plan: dict[str, Any]) -> dict[str, Any]:
 def fingerprint(found: Found) -> str:
     """Names the training data: SHA-256 over paths, file sizes and labels, or over the pixels of images in memory."""
     train = found.train
-    digest = hashlib.sha256("\0".join(train.classes).encode())
+    digest = hashlib.sha256("\0".join(train.classes).encode(errors="surrogateescape"))
     if isinstance(train, ImageArrays):
         digest.update(np.ascontiguousarray(train.images).data)
     else:
         for path, file in zip(train.paths, train.files, strict=True):
-            digest.update(f"{path}\0{_size(file)}\0".encode())
+            digest.update(f"{path}\0{_size(file)}\0".encode(errors="surrogateescape"))
     if train.targets is not None:
         digest.update(np.ascontiguousarray(train.targets).data)
     return digest.hexdigest()

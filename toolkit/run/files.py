@@ -11,14 +11,22 @@ from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 
+OUT = "--out"
+_NOT_THERE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write to a temporary name in the same directory, sync, rename.
+
+def write_atomic(path: Path, content: bytes | str, *, flag: str = OUT) -> None:
+    r"""Write to a temporary name in the same directory, sync, rename.
+
+    Text is UTF-8. What of a file's name is none, since Linux allows any bytes in names, is written as ``\udcff``.
+
+    Args:
+        flag: what the user names the place with; for the hint.
 
     Raises:
         VtkError: the disk is full or the directory cannot be written; what was there before is intact.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -30,7 +38,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         Path(temporary).replace(path)
     except OSError as error:
         _discard(temporary)
-        raise write_error(path, error, len(data)) from error
+        raise write_error(path, error, len(data), flag=flag) from error
 
 
 def sync_directory(path: Path) -> None:
@@ -62,18 +70,21 @@ def require_space(directory: Path, needed: int) -> None:
         )
 
 
-def write_error(path: Path, error: OSError, needed: int = 0) -> VtkError:
-    """What a failed write means to a user."""
+def write_error(path: Path, error: OSError, needed: int = 0, *, flag: str = OUT) -> VtkError:
+    """What a failed write means to a user, who names the place with ``flag`` (nothing: as an argument)."""
+    where = f" with {flag}" if flag else ""
     if error.errno == errno.ENOSPC:
         free = shutil.disk_usage(path.parent).free
         message = f"the disk is full: {megabytes(needed)} needed, {megabytes(free)} free"
         hint = "Free some space, then go on with --resume; earlier checkpoints are intact."
+        if flag != OUT:
+            hint = f"Free some space, or choose another place{where}."
         return VtkError(message, place=str(path), hint=hint, code=ExitCode.IO)
     return VtkError(
         f"cannot be written: {error.strerror or error}",
         place=str(path),
-        hint="Choose a folder that you may write to with --out.",
-        code=ExitCode.CANNOT_CREATE if error.errno in (errno.EACCES, errno.EROFS) else ExitCode.IO,
+        hint=f"Choose a folder that you may write to{where}.",
+        code=ExitCode.CANNOT_CREATE if error.errno in _NOT_THERE else ExitCode.IO,
     )
 
 

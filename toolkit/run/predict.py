@@ -104,7 +104,7 @@ def _drawing_board(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         board = Path(tempfile.mkdtemp(prefix=".drawing.", dir=folder))
     except OSError as error:
-        raise write_error(folder, error) from error
+        raise write_error(folder, error, flag="--draw") from error
     try:
         yield board
     finally:

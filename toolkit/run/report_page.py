@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.run.curves import draw_curves
-from toolkit.run.files import write_atomic, write_error
+from toolkit.run.files import OUT, write_atomic, write_error
 from toolkit.run.jsonable import finite
 from toolkit.run.report import Figure, Result, Table
 
@@ -36,6 +36,7 @@ def write_report(
     items: Sequence[Figure | Table] = (),
     recipe_yaml: str = "",
     demo: bool = False,
+    flag: str = OUT,
 ) -> Path:
     """Write ``index.html``, ``report.json`` and the figures' PNG files into ``directory``; returns the page.
 
@@ -47,6 +48,7 @@ def write_report(
         items: the figures and tables of the task and the extensions, in order.
         recipe_yaml: shown at the end of the page.
         demo: says aloud that the data is a stand-in.
+        flag: what the user names the directory with; for the hint where it cannot be written.
 
     Raises:
         VtkError: the directory cannot be written, or the disk is full.
@@ -56,11 +58,11 @@ def write_report(
         shown = [*_curves(history), *items]
         files = _draw([item for item in shown if isinstance(item, Figure)], directory)
     except OSError as error:
-        raise write_error(directory, error) from error
+        raise write_error(directory, error, flag=flag) from error
     page = "\n".join(_page(title, result, shown, files, recipe_yaml, demo))
     facts = _facts(title, result, history, shown, files, demo)
-    write_atomic(directory / "report.json", json.dumps(finite(facts), indent=2, default=str) + "\n")
-    write_atomic(directory / "index.html", page)
+    write_atomic(directory / "report.json", json.dumps(finite(facts), indent=2, default=str) + "\n", flag=flag)
+    write_atomic(directory / "index.html", page, flag=flag)
     return directory / "index.html"
 
 

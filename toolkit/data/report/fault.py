@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from toolkit.printable import printable
+
 __all__ = ["LEVELS", "Case", "Fault", "counted", "worst_first"]
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 """``error``: a run stops, or its figures are wrong. ``warning``: the model suffers. ``note``: good to know."""
+
+_NAMED = 6
+"""Files of a case that are named in text; ``to_json`` has all."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,9 @@ class Case:
     detail: str = ""
 
     def __str__(self) -> str:
-        named = " = ".join(self.files)
+        named = " = ".join(map(printable, self.files[:_NAMED]))
+        if len(self.files) > _NAMED:
+            named += f" and {len(self.files) - _NAMED:,} more"
         return f"{named}: {self.detail}" if named and self.detail else named or self.detail
 
 

@@ -93,7 +93,7 @@ def _of_odd_size(usable: Sequence[Named], input_side: int | None) -> Iterator[Fa
         yield Fault(
             "smaller-than-input",
             "note",
-            f"half of the pictures have a short side below {usual:.0f} pixels, the model sees {input_side}",
+            f"half of the pictures have a short side of {usual:.0f} pixels at most, the model sees {input_side}",
             f"They are enlarged. data.image_size={usual:.0f} or less costs less and loses nothing.",
         )
 

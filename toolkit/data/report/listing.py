@@ -13,6 +13,10 @@ from toolkit.data.sources.scan import scan, visible_folders
 
 __all__ = ["missing_rows", "survey_folders", "unlabelled", "unlisted"]
 
+_UNREAD_NAMES = "heic heif jxl svg psd dng cr2 cr3 nef arw orf rw2 raf exr tga ico"
+_UNREAD = frozenset(f".{name}" for name in _UNREAD_NAMES.split())
+"""What names of pictures end in that are kept in ways that the decoder does not know."""
+
 
 def survey_folders(root: Path, splits: dict[str, str] | None) -> Survey:
     """A folder with one sub-folder for each class, or with split folders of that form.
@@ -85,10 +89,18 @@ def _empty_folders(names: Sequence[str]) -> list[Fault]:
 
 
 def _no_pictures(names: Sequence[str]) -> list[Fault]:
-    if not names:
-        return []
-    message = counted(len(names), "file is no picture by its name", "files are no pictures by their names")
-    return [Fault("other-file", "note", message, "They are left out. Nothing needs to be done.", _cases(names))]
+    faults = []
+    unread = [name for name in names if os.path.splitext(name)[1].lower() in _UNREAD]
+    others = [name for name in names if name not in set(unread)]
+    if unread:
+        message = counted(len(unread), "picture is", "pictures are") + " in a format that is not read here"
+        remedy = "They are left out. Convert them, e.g. to JPEG or PNG."
+        faults.append(Fault("unread-format", "warning", message, remedy, _cases(unread)))
+    if others:
+        message = counted(len(others), "file is no picture by its name", "files are no pictures by their names")
+        remedy = "They are left out. Nothing needs to be done."
+        faults.append(Fault("other-file", "note", message, remedy, _cases(others)))
+    return faults
 
 
 def _cases(names: Sequence[str]) -> tuple[Case, ...]:

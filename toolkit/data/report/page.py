@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from toolkit.data.report.data_report import DataReport
-from toolkit.data.report.fault import Case, Fault
+from toolkit.data.report.fault import Case, Fault, counted
 from toolkit.data.report.sheet import CLASSES, contact_sheet, preview
 from toolkit.data.report.text import verdict
 
@@ -44,8 +44,9 @@ def _page(report: DataReport) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>"
     splits = " · ".join(f"{split} {count:,}" for split, count in report.splits.items())
+    pictures = counted(report.pictures, "picture", "pictures")
     cut = " (as the recipe cuts them)" if report.survey.cut else ""
-    yield f"<p>{report.pictures:,} pictures · {html.escape(splits)}{cut}<br>{html.escape(verdict(report))}</p>"
+    yield f"<p>{pictures} · {html.escape(splits)}{cut}<br>{html.escape(verdict(report))}</p>"
     yield "<h2>What is wrong</h2>"
     files = _files_by_name(report)
     for fault in report.faults:

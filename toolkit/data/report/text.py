@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from toolkit.data.report.data_report import DataReport
-from toolkit.data.report.fault import LEVELS, Fault
+from toolkit.data.report.fault import LEVELS, Fault, counted
 
 __all__ = ["as_text", "verdict"]
 
@@ -17,8 +17,9 @@ _BAR = 30
 def as_text(report: DataReport) -> Iterator[str]:
     """Heading, verdict, faults, then classes and sizes."""
     splits = " · ".join(f"{split} {count:,}" for split, count in report.splits.items())
+    pictures = counted(report.pictures, "picture", "pictures")
     cut = " (as the recipe cuts them)" if report.survey.cut else ""
-    yield f"{report.place}: {report.pictures:,} pictures · {splits}{cut}"
+    yield f"{report.place}: {pictures} · {splits}{cut}"
     yield verdict(report)
     for level in LEVELS:
         for fault in report.faults:
@@ -69,8 +70,8 @@ def _sizes(report: DataReport) -> Iterator[str]:
     assert sizes is not None
     formats = " · ".join(f"{name} {count:,}" for name, count in sizes.formats.items())
     yield f"sizes ({formats} · {sizes.bytes / 1e6:,.1f} MB)"
-    yield f"  width   {sizes.width[0]:,} to {sizes.width[2]:,}, half below {sizes.width[1]:,}"
-    yield f"  height  {sizes.height[0]:,} to {sizes.height[2]:,}, half below {sizes.height[1]:,}"
+    yield f"  width   {sizes.width[0]:,} to {sizes.width[2]:,}, median {sizes.width[1]:,}"
+    yield f"  height  {sizes.height[0]:,} to {sizes.height[2]:,}, median {sizes.height[1]:,}"
     yield "  short side"
     yield from _histogram(sizes.short_sides)
     yield "  width to height"

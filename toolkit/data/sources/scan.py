@@ -22,7 +22,7 @@ def is_picture_name(name: str) -> bool:
 
 def visible_folders(folder: Path) -> list[str]:
     """Names of the sub-folders that are not hidden."""
-    return [entry.name for entry in _entries(folder) if entry.is_dir()]
+    return [entry.name for entry in _entries(folder) if _is_folder(entry)]
 
 
 def scan(folder: Path, *, nested: bool = True) -> tuple[list[str], list[str]]:
@@ -38,13 +38,16 @@ def scan(folder: Path, *, nested: bool = True) -> tuple[list[str], list[str]]:
 
 
 def _walk(folder: Path | str, prefix: str, nested: bool, seen: set[tuple[int, int]]) -> Iterator[str]:
-    status = os.stat(folder)
+    try:
+        status = os.stat(folder)
+    except OSError as error:
+        raise _not_listed(folder, error) from error
     identity = status.st_dev, status.st_ino
     if identity in seen:
         return
     seen.add(identity)
     for entry in _entries(folder):
-        if not entry.is_dir():
+        if not _is_folder(entry):
             yield prefix + entry.name
         elif nested:
             yield from _walk(entry.path, f"{prefix}{entry.name}/", nested, seen)
@@ -55,4 +58,16 @@ def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return [e for e in entries if not e.name.startswith(".") and e.name not in _LITTER]
     except OSError as error:
-        raise VtkError(f"cannot be listed: {error.strerror}", place=str(folder), code=ExitCode.NO_INPUT) from error
+        raise _not_listed(folder, error) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder; one behind a link that leads where we may not look is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _not_listed(folder: Path | str, error: OSError) -> VtkError:
+    return VtkError(f"cannot be listed: {error.strerror}", place=str(folder), code=ExitCode.NO_INPUT)
