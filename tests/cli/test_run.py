@@ -146,3 +146,10 @@ def test_without_it_nothing_is_traced(vtk: Callable, here: Path) -> None:
     said = vtk("run", "toy.yaml", "--out", "run", "--quiet")
     assert said.err == ""
     assert not (here / "run" / "hooks.json").exists()
+
+
+def test_a_length_beside_stages_is_told_with_its_place(vtk: Callable, here: Path) -> None:
+    (here / "both.yaml").write_text("task: toy\ntrain:\n  epochs: 2\nstages: [{epochs: 1}]\n")
+    said = vtk("run", "both.yaml")
+    assert said.code == ExitCode.RECIPE
+    assert "both.yaml:3:11: train.epochs says how long a run without stages is" in said.err

@@ -132,7 +132,7 @@ def summary(outcome: Outcome) -> list[str]:
         lines.append(f"{outcome.split or 'result'}: {metric_line(outcome.metrics)}{demo}")
     if outcome.stop_reason:
         lines.append(outcome.stop_reason)
-    lines.append(f"{outcome.epochs} epochs, {outcome.steps:,} steps in {clock(outcome.seconds)}")
+    lines.append(f"{_counted(outcome.epochs, 'epoch')}, {_counted(outcome.steps, 'step')} in {clock(outcome.seconds)}")
     places: dict[str, Any] = {
         "run": outcome.directory,
         "recipe": outcome.directory / "recipe.yaml",
@@ -141,3 +141,7 @@ def summary(outcome: Outcome) -> list[str]:
         "next": f"vtk predict {outcome.directory} IMAGE..." if outcome.bundle else None,
     }
     return [*lines, *(f"{name:8}{place}" for name, place in places.items() if place is not None)]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -65,7 +65,10 @@ class Fetch:
         except VtkError:
             raise
         except Exception as error:
-            error.add_note(f"while fetching a batch with the samples {indices.indices[:8].tolist()} of {len(indices)}")
+            some = ", ".join(map(str, indices.indices[:_NAMED].tolist()))
+            error.add_note(
+                f"while fetching a batch of {len(indices)}: the samples {some}{', …' * (len(indices) > _NAMED)}"
+            )
             raise
 
     def _readable(self, indices: IndexBatch) -> Any:

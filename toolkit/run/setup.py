@@ -56,7 +56,7 @@ def prepare(
 def new_run(resolved: ResolvedRecipe, *, console: Console, directory: Path | None = None) -> Run:
     """A run with its plugins, stages and device; no data and no model yet."""
     recipe = resolved.recipe
-    stages = plan_stages(recipe)
+    stages = plan_stages(recipe, resolved.origins)
     device = pick_device(recipe.train.device)
     manager = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task)
     run = Run(resolved, manager.hook, device, stages, console, directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,11 @@ class Stage:
         return self.epochs if self.epochs is not None else -(-self.total_steps // max(self.epoch_steps, 1))
 
 
-def plan_stages(recipe: Recipe) -> list[Stage]:
+def plan_stages(recipe: Recipe, origins: Mapping[str, str] | None = None) -> list[Stage]:
     """The run's stages in order; one stage where the recipe lists none.
+
+    Args:
+        origins: where each value comes from, for errors.
 
     Raises:
         VtkError: neither or both of ``stages`` and a length in ``train`` are given.
@@ -57,8 +61,10 @@ def plan_stages(recipe: Recipe) -> list[Stage]:
     train = recipe.train
     length_given = train.epochs is not None or train.steps is not None
     if recipe.stages and length_given:
+        key = "train.steps" if train.epochs is None else "train.epochs"
         raise VtkError(
-            "train.epochs and train.steps say how long a run without stages is, but the recipe has stages",
+            f"{key} says how long a run without stages is, but the recipe has stages",
+            place=(origins or {}).get(key),
             hint="Remove the length from `train`; each stage has its own.",
             code=ExitCode.RECIPE,
         )
