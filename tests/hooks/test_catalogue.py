@@ -87,6 +87,26 @@ class TestListing:
         site.install("Twice", version="2.0", tasks={"t": "m:p"})
         assert len(external(Catalogue(disabled=()))) == 1
 
+    def test_a_second_copy_further_down_the_path_is_hidden_whatever_its_version(
+        self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        site.install("twice", version="1.0", tasks={"t": "m:p"})
+        (tmp_path / "other").mkdir()
+        Site(tmp_path / "other").install("twice", version="2.0", tasks={"t": "m:p"})
+        monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "other")])
+        assert [p.version for p in external(Catalogue(disabled=()))] == ["1.0"]
+
+    def test_unreadable_entry_points_hide_no_recipes_of_others(self, site: Site) -> None:
+        site.install("mangled", entry_points="[vtk.recipes]\nno equals sign\n")
+        site.install("sound", entry_points="[vtk.recipes]\nsound = sound.recipes\n")
+        assert [folder.distribution for folder in Catalogue(disabled=()).recipe_folders] == ["sound"]
+
+    def test_what_is_broken_stays_broken_beside_a_rival(self, site: Site) -> None:
+        site.install("mangled", entry_points="[vtk.tasks]\nno equals sign\n")
+        site.install("rival", tasks={"mangled": "m:p"})
+        status = {p.distribution: p.status for p in external(Catalogue(disabled=()))}
+        assert status["mangled"] == "broken"
+
     def test_unreadable_entry_points_are_listed_as_broken(self, site: Site) -> None:
         site.install("mangled", entry_points="[vtk.tasks]\nno equals sign\n")
         site.install("sound", tasks={"sound": "m:p"})
@@ -196,6 +216,17 @@ class TestChoosing:
         site.install("Some_Dist.x", tasks={"seg": "spelt:plugin"}, modules={"spelt": "plugin = 1"})
         assert Catalogue(disabled=()).load("some-dist-x:seg", "task") == 1
         assert [p.status for p in external(Catalogue(disabled=["SOME.dist_x:seg"]))] == ["disabled"]
+
+    def test_a_full_name_means_that_plugin_of_the_distribution(self, site: Site) -> None:
+        site.install("pair", tasks={"left": "m:left", "right": "m:right"})
+        assert Catalogue(disabled=()).find("pair:right", "task").value == "m:right"
+        assert not Catalogue(disabled=()).knows("pair:middle", "task")
+
+    @pytest.mark.parametrize("value", ["bare_task:plugin [extra]", "bare_task : plugin", "bare_task:holder.inner"])
+    def test_an_entry_point_may_have_extras_and_dots(self, site: Site, value: str) -> None:
+        source = "class Holder: inner = 'it'\nplugin, holder = 'it', Holder()"
+        site.install("bare", tasks={"bare": value}, modules={"bare_task": source})
+        assert Catalogue(disabled=()).load("bare", "task") == "it"
 
     def test_loads_exactly_one(self, site: Site) -> None:
         for name in ("one", "two"):
@@ -318,6 +349,20 @@ class TestBroken:
         assert "bad-dist 0.9, entry point bad_task:plugin" in text
         assert "pip install -U bad-dist" in text
         assert f"{DISABLE}=bad-dist:bad" in text
+
+    def test_a_long_error_is_cut(self, site: Site) -> None:
+        site.install("long", tasks={"long": "long_task:plugin"}, modules={"long_task": "raise ValueError('x' * 5000)"})
+        assert max(map(len, str(refusal(Catalogue(disabled=()), "long")).splitlines())) < 300
+
+    def test_a_plugin_that_says_what_to_do_is_heard(self, site: Site) -> None:
+        source = "from toolkit import VtkError\nraise VtkError('no lens', place='a.conf:3', hint='buy one')"
+        site.install("lens", version="4", tasks={"lens": "lens_task:plugin"}, modules={"lens_task": source})
+        assert str(refusal(Catalogue(disabled=()), "lens")).splitlines() == [
+            "the task 'lens' cannot be loaded",
+            "  from lens 4, entry point lens_task:plugin",
+            "  a.conf:3: no lens",
+            "  buy one",
+        ]
 
     def test_keeps_its_cause_for_a_traceback(self, site: Site) -> None:
         site.install("bad", tasks={"bad": "cause_task:plugin"}, modules={"cause_task": "1 / 0"})

@@ -86,14 +86,16 @@ def test_the_order_of_folders_and_of_names_in_a_folder_changes_nothing(tmp_path:
         folders[i % 2].mkdir(exist_ok=True)
         modules = {f"order_{name}": NOTES.replace("{name}", name)}
         extensions = {name: f"order_{name}:plugin"}
-        Site(folders[i % 2]).install(f"order-{name}", extensions=extensions, modules=modules)
+        site = Site(folders[i % 2])
+        points = f"[vtk.extensions]\n{name} = {extensions[name]}\n[vtk.recipes]\n{name} = order_{name}.recipes\n"
+        site.install(f"order-{name}", entry_points=points, modules=modules)
     Site(folders[0]).install("order-task", tasks={"ordered": "order_task:plugin"}, modules={"order_task": GOOD_TASK})
     raw, asked, listings, calls = set(), [], [], []
     for turned in (folders, folders[::-1]):
         for backwards in (False, True):
             with pytest.MonkeyPatch.context() as patch:
                 raw.add(tuple(listed_as(turned, backwards, patch)))
-                listings.append(Catalogue(disabled=()).plugins)
+                listings.append((Catalogue(disabled=()).plugins, Catalogue(disabled=()).recipe_folders))
                 resolved = load_text(f"task: ordered\nextensions: {{{QUIET}, mid: , zeta: , beta: , alpha: }}\n")
                 manager = build_manager(object(), list(resolved.plugins.values()), resolved.task)
                 hooks = [getattr(manager.hook, hook).get_hookimpls() for hook in hook_names()]
@@ -105,5 +107,6 @@ def test_the_order_of_folders_and_of_names_in_a_folder_changes_nothing(tmp_path:
     assert calls == [["mid", "zeta", "beta", "alpha"]] * 4
     assert asked == asked[:1] * 4
     assert listings == listings[:1] * 4
+    assert [folder.name for folder in listings[0][1]] == sorted(names)
     for name in [*(f"order_{name}" for name in names), "order_task"]:
         sys.modules.pop(name, None)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from plugin_site import GOOD_TASK, Site
@@ -19,7 +24,8 @@ MODULES = {
     "apart_good": GOOD_TASK,
     "apart_loud": f"print('{{}} []')\nimport os; os.write(1, b'noise')\n{GOOD_TASK}",
     "apart_bad": "import nothing_of_this_name",
-    "apart_exit": "import os; os._exit(0)",
+    "apart_exit": "import os, sys; print('last words', file=sys.stderr, flush=True); os._exit(0)",
+    "apart_asks": f"import sys\nassert not sys.stdin.read(1), 'took what the user types'\n{GOOD_TASK}",
     "apart_kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "apart_class": GOOD_TASK.replace("plugin = Task()", "plugin = Task"),
     "apart_wrap": GOOD_TASK.replace("plugin = Task()", "")
@@ -36,13 +42,31 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
     """What was found of each module, by name, all examined in one call."""
     site = Site(tmp_path_factory.mktemp("apart"))
     site.install("apart", tasks={name: f"{name}:plugin" for name in MODULES}, modules=MODULES)
-    with site.active():
+    here = tmp_path_factory.mktemp("here")
+    (here / "pydantic.py").write_text("raise RuntimeError('imported from the present folder')")
+    with site.active(), _typed(b"y"), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(here)
         plugins = [plugin for plugin in Catalogue(disabled=()).plugins if plugin.distribution == "apart"]
         found = examine_apart([asdict(plugin) for plugin in plugins], timeout=120)
     return dict(zip((plugin.name for plugin in plugins), found, strict=True))
 
 
-@pytest.mark.parametrize("name", ["apart_good", "apart_loud"])
+@contextmanager
+def _typed(text: bytes) -> Iterator[None]:
+    """The user has typed this, and may type more."""
+    kept = os.dup(0)
+    reading, writing = os.pipe()
+    os.write(writing, text)
+    os.dup2(reading, 0)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        for number in (kept, reading, writing):
+            os.close(number)
+
+
+@pytest.mark.parametrize("name", ["apart_good", "apart_loud", "apart_asks"])
 def test_a_good_one_is_good_whatever_it_prints(verdicts: dict[str, Verdict], name: str) -> None:
     assert verdicts[name].error is None
     assert verdicts[name].seconds is not None
@@ -68,6 +92,7 @@ def test_what_is_wrong_is_told(verdicts: dict[str, Verdict], name: str, words: s
 
 def test_the_traceback_is_kept(verdicts: dict[str, Verdict]) -> None:
     assert "import nothing_of_this_name" in (verdicts["apart_bad"].traceback or "")
+    assert verdicts["apart_exit"].traceback == "last words"
 
 
 def test_one_that_never_answers_is_ended_with_what_it_started(tmp_path: Path) -> None:
@@ -85,6 +110,36 @@ def test_one_that_never_answers_is_ended_with_what_it_started(tmp_path: Path) ->
     assert verdict.error == "gave no answer within 3 s"
     if note.exists():  # on a machine that is busy enough the process may have been ended before
         _until(lambda: not _runs(int(note.read_text())))
+
+
+ASKING = """
+import json, sys
+from toolkit.hooks.isolation import examine_apart
+examine_apart([json.loads(sys.argv[1])] * 2, timeout=500)
+"""
+
+
+def test_an_interrupt_ends_those_that_are_being_examined(tmp_path: Path) -> None:
+    source = f"""
+    import os, pathlib, time
+    pathlib.Path({str(tmp_path)!r}, f"began-{{os.getpid()}}").touch()
+    time.sleep(600)
+    """
+    site = Site(tmp_path)
+    site.install("endless", tasks={"endless": "endless_task:plugin"}, modules={"endless_task": source})
+    with site.active():
+        (plugin,) = [p for p in Catalogue(disabled=()).plugins if p.name == "endless"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    asking = subprocess.Popen([sys.executable, "-c", ASKING, json.dumps(asdict(plugin))], env=env, stderr=PIPE)
+    try:
+        _until(lambda: any(tmp_path.glob("began-*")), 60)
+        asking.send_signal(signal.SIGINT)
+        _, said = asking.communicate(timeout=30)
+    finally:
+        asking.kill()
+    assert b"KeyboardInterrupt" in said
+    began = [int(note.name.removeprefix("began-")) for note in tmp_path.glob("began-*")]
+    _until(lambda: not any(map(_runs, began)))
 
 
 def _runs(pid: int) -> bool:

@@ -10,7 +10,7 @@ from toolkit import hookimpl
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
 from toolkit.hooks.catalogue import Kind, Plugin
-from toolkit.hooks.lint import REQUIRED, hook_names, lint
+from toolkit.hooks.lint import REQUIRED, hook_names, implemented, lint
 
 
 def entry(kind: Kind = "extension") -> Plugin:
@@ -163,6 +163,33 @@ def test_starred_argument(star: str) -> None:
 
 def test_a_class_instead_of_an_instance() -> None:
     assert findings(Task, "task") == ["Task: the entry point names a class; name an instance, e.g. plugin = Task()"]
+
+
+def test_what_is_required() -> None:
+    assert REQUIRED == {"task": ("vtk_config", "vtk_data", "vtk_model", "vtk_loss"), "extension": ()}
+
+
+def test_the_hooks_that_a_plugin_has_by_whatever_name() -> None:
+    class Good:
+        @hookimpl(specname="vtk_log")
+        def written(self, records: Any) -> None: ...
+
+        @hookimpl
+        def vtk_fit(self, run: Any) -> None: ...
+
+        def helper(self) -> None: ...
+
+    assert implemented(Good()) == ["vtk_log", "vtk_fit"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9])
+def test_however_many_faults_the_message_has_five_lines_at_most(count: int) -> None:
+    hooks = {f"vtk_zzz{i}": hookimpl(lambda self: None) for i in range(count)}
+    with pytest.raises(VtkError) as caught:
+        lint(type("Bad", (), hooks)(), entry())
+    lines = str(caught.value).splitlines()
+    assert len(lines) == min(count + 2, 5)
+    assert (f"and {count - 2} more like these" in str(caught.value)) == (count > 3)
 
 
 @pytest.mark.parametrize("missing", REQUIRED["task"])

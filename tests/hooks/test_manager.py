@@ -7,7 +7,7 @@ import pytest
 from toolkit import Recipe, hookimpl
 from toolkit.errors import VtkError
 from toolkit.hooks.catalogue import Kind, Loaded, Plugin
-from toolkit.hooks.manager import build_manager, call_required
+from toolkit.hooks.manager import build_manager, call_required, try_out
 
 
 class Recorder:
@@ -125,6 +125,15 @@ def test_what_pluggy_refuses_is_told_as_the_plugins_fault() -> None:
 
     with pytest.raises(VtkError, match=r"the extension 'bad' of bad-dist 1\.0 cannot be registered"):
         build_manager(Core("core", []), [loaded(Bad(), "bad")], loaded(Task("task", []), "task", "task"))
+
+
+def test_a_hook_that_does_not_exist_is_refused_even_where_no_check_came_before() -> None:
+    class Bad:
+        @hookimpl
+        def vtk_lgo(self, run: Any) -> None: ...
+
+    with pytest.raises(VtkError, match="unknown hook 'vtk_lgo'"):
+        try_out(loaded(Bad(), "bad"))
 
 
 def test_one_plugin_twice_is_told_as_an_error() -> None:

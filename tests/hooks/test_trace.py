@@ -139,6 +139,7 @@ def test_who_answered_in_what_order_how_often_and_how_long(traced: tuple[Any, Ho
         ("core", 1, 1, 0.125, 0.125),
     ]
     assert list(dict.fromkeys(line.hook for line in trace.lines)) == ["vtk_model", "vtk_fit", "vtk_step"]
+    assert [line.order for line in trace.lines] == [1, 1, 2, 1, 2, 3]
     assert [line.first for line in trace.lines] == [0.0, 3.0, 4.0, 14.0, 15.0, 15.25]
 
 
