@@ -12,8 +12,7 @@ import torch
 from rich.console import Console
 
 from toolkit import Batch
-from toolkit.errors import VtkError
-from toolkit.recipe.load import load_recipe
+from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.run import Run
 from toolkit.run.runner import execute
@@ -87,14 +86,24 @@ def test_a_run_that_starts_untrained_says_so(
     assert "starts untrained" in said
 
 
-def test_a_folder_of_ones_own_runs_with_the_default_recipe(by_class: Path, tmp_path: Path, console: Console) -> None:
-    resolved = load_recipe(
-        "folder",
-        flags=[("--images", str(by_class))],
-        sets=["model.pretrained=false", "data.image_size=32", "train.epochs=1", "model.arch=timm:test_resnet"],
-    )
-    execute(resolved, console=console, out=tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "bundle" / "bundle.json").read_text())["meta"]["classes"] == ["cat", "dog"]
+def test_a_folder_of_ones_own_runs_with_the_default_recipe(
+    by_class: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from toolkit.cli import main
+
+    run = tmp_path / "run"
+    tiny = ["model.pretrained=false", "data.image_size=32", "train.epochs=1", "model.arch=timm:test_resnet"]
+    monkeypatch.chdir(by_class.parent)
+    assert main(["run", by_class.name, "--out", str(run), *(word for value in tiny for word in ("--set", value))]) == 0
+    assert json.loads((run / "bundle" / "bundle.json").read_text())["meta"]["classes"] == ["cat", "dog"]
+
+    assert main(["eval", str(run)]) == 0
+    monkeypatch.chdir(tmp_path)
+    capfd.readouterr()
+    assert main(["eval", str(run)]) == ExitCode.NO_INPUT
+    assert f"the run was started in {by_class.parent}" in capfd.readouterr().err
+    assert main(["run", str(run), "--resume"]) == ExitCode.NO_INPUT
+    assert f"the run was started in {by_class.parent}" in capfd.readouterr().err
 
 
 def test_one_class_is_refused(recipe: Callable[..., ResolvedRecipe], console: Console, tmp_path: Path) -> None:

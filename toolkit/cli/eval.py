@@ -44,10 +44,12 @@ def command(
     """
     from rich.console import Console
 
+    from toolkit.run.elsewhere import told_where_it_began
     from toolkit.run.reevaluate import reevaluate
 
     console = Console(file=sys.stderr)
-    found = reevaluate(run, console=console, display=_display, split=split, flags=given_flags(ctx), device=device)
+    with told_where_it_began(run):
+        found = reevaluate(run, console=console, display=_display, split=split, flags=given_flags(ctx), device=device)
     page = write_page(found, report) if report is not None else None
     if as_json:
         print_json(as_document(found, page))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,8 @@ def command(
         from toolkit.run.same_recipe import require_same_recipe
 
         require_same_recipe(resolved, out)
-    outcome = _execute(resolved, out, resume, quiet, asked if trace_hooks else None)
+    with _taken_up(out if resume else None):
+        outcome = _execute(resolved, out, resume, quiet, asked if trace_hooks else None)
     if as_json:
         from toolkit.cli.output import print_json
 
@@ -80,6 +82,15 @@ def command(
         click.echo(outcome.directory)
     else:
         present(outcome)
+
+
+def _taken_up(directory: Path | None) -> AbstractContextManager[None]:
+    """Around a run that goes on, if it does."""
+    if directory is None:
+        return nullcontext()
+    from toolkit.run.elsewhere import told_where_it_began
+
+    return told_where_it_began(directory)
 
 
 def resume_directory(target: Target, out: Path | None) -> Path:

@@ -23,9 +23,10 @@ _PACKAGES = (
 
 
 def environment() -> dict[str, Any]:
-    """Versions, machine and command line, JSON-able."""
+    """Versions, machine, command line and the folder it was typed in, JSON-able."""
     return {
         "command": sys.argv,
+        "folder": os.getcwd(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": versions(),
