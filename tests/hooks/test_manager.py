@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import nn
 
 from toolkit import Recipe, hookimpl
 from toolkit.errors import VtkError
@@ -39,7 +40,7 @@ class Wrapping(Recorder):
 
 
 class Task(Recorder):
-    model: Any = "model"
+    model: Any = None
 
     @hookimpl
     def vtk_config(self) -> Any:
@@ -146,8 +147,9 @@ def test_one_plugin_twice_is_told_as_an_error() -> None:
 
 def test_a_required_answer() -> None:
     task = Task("task", [])
+    task.model = nn.Linear(1, 1)
     manager = build_manager(Core("core", []), [], loaded(task, "seg", "task"))
-    assert call_required(manager, "vtk_model", recipe=0, data=0) == "model"
+    assert call_required(manager, "vtk_model", recipe=0, data=0) is task.model
     with pytest.raises(VtkError) as caught:
         call_required(manager, "vtk_loss", recipe=0, data=0)
     text = str(caught.value)
@@ -157,6 +159,7 @@ def test_a_required_answer() -> None:
 
 def test_an_answer_that_is_false_is_an_answer() -> None:
     task = Task("task", [])
-    task.model = 0
+    task.model = nn.Sequential()
+    assert not task.model
     manager = build_manager(Core("core", []), [], loaded(task, "seg", "task"))
-    assert call_required(manager, "vtk_model", recipe=0, data=0) == 0
+    assert call_required(manager, "vtk_model", recipe=0, data=0) is task.model

@@ -30,13 +30,26 @@ class Hook:
         return [{"file": str(path)} for path in inputs]
 
 
+class Asking:
+    """Asks the one plugin."""
+
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        return getattr(self.hook, name)(**arguments)
+
+    def owner_of(self, name: str) -> None:
+        return None
+
+
 class Opened:
     """As much of a bundle as predicting asks for."""
 
     network = None
 
     def __init__(self, hook: Hook) -> None:
-        self.manager = type("Manager", (), {"hook": hook})()
+        self.manager = Asking(hook)
 
 
 @given(st.integers(0, 700).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, max(n - 1, 0)), max_size=6))))

@@ -157,3 +157,5 @@ class Data:
     on_bad_image: Literal["error", "skip"] = "error"
     bad_image_limit: float = 0.01
     restored: bool = False
+    # Who gave them, for messages; set by the core, and no field.
+    owner = "vtk_data"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from toolkit.data.types import Data
     from toolkit.hooks.catalogue import Catalogue, Loaded
+    from toolkit.hooks.manager import Manager
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.recipe.sections import Recipe
 
@@ -140,7 +141,7 @@ class Bundle:
         return recipe
 
     @cached_property
-    def manager(self) -> Any:
+    def manager(self) -> Manager:
         """A plugin manager with the core's defaults and the bundle's task."""
         from toolkit.hooks.manager import build_manager
         from toolkit.run.defaults import core_defaults
@@ -162,7 +163,7 @@ class Bundle:
         from toolkit.run.devices import pick_device
 
         model = self.model(pick_device(self.device))
-        answering: nn.Module | None = self.manager.hook.vtk_inference(recipe=self.recipe, model=model)
+        answering: nn.Module | None = self.manager.ask("vtk_inference", recipe=self.recipe, model=model)
         return model if answering is None else answering.eval()
 
     def model(self, device: torch.device | str = "cpu") -> nn.Module:

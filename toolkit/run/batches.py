@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.data.bad_images import is_empty
 from toolkit.data.types import BatchKey
+from toolkit.hooks.answers import wrong_answer
 from toolkit.run.copying import to_device
 from toolkit.run.step import MicroBatches
 
@@ -27,7 +28,12 @@ def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
         return batch
     if device.type != "cpu":
         batch = to_device(batch, device)
-    return batch if data.transform is None else data.transform(batch, key)
+    if data.transform is None:
+        return batch
+    changed = data.transform(batch, key)
+    if changed is None:
+        raise wrong_answer(f"Data.transform, which {data.owner} gave, returned None", "it must return the batch")
+    return changed
 
 
 @contextmanager

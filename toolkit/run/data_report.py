@@ -29,8 +29,8 @@ def report_on(resolved: ResolvedRecipe, *, console: Console) -> DataReport:
     """
     from toolkit.data.report.data_report import check_data
 
-    hook = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task).hook
-    survey: Survey | None = hook.vtk_survey(recipe=resolved.recipe)
+    manager = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task)
+    survey: Survey | None = manager.ask("vtk_survey", recipe=resolved.recipe)
     if survey is None:
         raise VtkError(
             f"the task {resolved.recipe.task!r} has no data set to report on",

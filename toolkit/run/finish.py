@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import VtkError
+from toolkit.hooks.answers import owned
 from toolkit.run.batches import told_deaths
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
+from toolkit.run.meta_faults import require_plain_meta
 from toolkit.run.report import Figure, Result, Table
 from toolkit.run.skipped import closing_line, skipped_table, write_skipped
 
@@ -58,6 +60,8 @@ def calibrate(run: Run) -> None:
             hint="Hold out fewer samples: lower data.split.val.",
         )
     run.hook.vtk_calibrate(run=run, outputs=result.outputs, targets=result.targets)
+    owners = [owned(entry) for entry in run.local["manager"].asked("vtk_calibrate")]
+    require_plain_meta(run.data.meta, f"vtk_calibrate of {' or '.join(owners)}")
 
 
 def evaluate_final(run: Run, split: str | None = None) -> Result:
@@ -65,7 +69,8 @@ def evaluate_final(run: Run, split: str | None = None) -> Result:
     split = split or ("test" if run.data.test is not None else "val")
     if getattr(run.data, split) is None:
         return Result()
-    return _evaluate(run, split, run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split=split))
+    metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split=split)
+    return _evaluate(run, split, metrics)
 
 
 def _evaluate(run: Run, split: str, metrics: Any) -> Result:
@@ -73,7 +78,7 @@ def _evaluate(run: Run, split: str, metrics: Any) -> Result:
     loader = evaluation_loader(run, getattr(run.data, split))
     run.phase, run.eval_total, run.eval_done = split if split == "test" else "final", len(loader), 0
     judge = evaluator(run)
-    answering: nn.Module | None = run.hook.vtk_inference(recipe=run.recipe, model=run.model.eval())
+    answering: nn.Module | None = run.local["manager"].ask("vtk_inference", recipe=run.recipe, model=run.model.eval())
     judge.model = (run.model if answering is None else answering).eval()
     with loader, told_deaths(loader):
         result = judge.run(loader, metrics, split, keep_outputs=True)
@@ -105,7 +110,7 @@ def save_raw(run: Run, state: dict[str, Any]) -> Path:
 
 def report_items(run: Run, result: Result) -> list[Figure | Table]:
     """What the task and the extensions add to the report."""
-    answers = run.hook.vtk_report(run=run, result=result)
+    answers = run.local["manager"].ask("vtk_report", run=run, result=result)
     return [item for answer in answers if answer for item in answer] + skipped_table(run)
 
 

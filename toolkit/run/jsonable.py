@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -16,3 +17,12 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return value
+
+
+def is_jsonable(value: Any) -> bool:
+    """Whether JSON can say it, NaN and infinity included, which :func:`finite` takes out."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -113,7 +113,7 @@ def metric_directions(run: Run) -> dict[str, bool]:
     splits = ["train"] if run.data.val is None else ["val", "train"]
     found: dict[str, bool] = {}
     for split in splits:
-        metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split=split)
+        metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split=split)
         for name, metric in metrics.items() if metrics is not None else ():
             found[f"{split}/{name}"] = bool(metric.higher_is_better)
         found[f"{split}/loss"] = False

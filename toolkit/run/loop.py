@@ -15,6 +15,7 @@ from toolkit.models.freeze import set_train_mode
 from toolkit.run import keeping
 from toolkit.run.batches import is_nothing, told_deaths, training_batches
 from toolkit.run.evaluate import Evaluator
+from toolkit.run.loss_faults import held_out_loss, loss_error
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
 from toolkit.run.skipped import watch, write_skipped
 from toolkit.run.snapshot import restore_late
@@ -47,14 +48,14 @@ def enter_stage(run: Run, stage: Stage) -> None:
     run.loader = training_loader(run)
     run.val_loader = evaluation_loader(run, run.data.val) if run.data.val is not None else None
     run.stage = replace(stage, batches=math.ceil(len(run.loader) / run.recipe.train.accumulate))
-    setup = run.hook.vtk_optimizer(recipe=run.recipe, model=run.model, stage=run.stage)
+    setup = run.local["manager"].ask("vtk_optimizer", recipe=run.recipe, model=run.model, stage=run.stage)
     setup = setup if isinstance(setup, OptimizerSetup) else OptimizerSetup(setup)
     run.optimizer, run.scheduler = setup.optimizer, setup.scheduler
     run.schedule_interval, run.schedule_metric = setup.interval, setup.metric
     assert run.precision is not None
     run.scaler = run.precision.scaler()
     run.losses = LossMeter()
-    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split="train")
+    metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split="train")
     run.outputs = OutputBuffer(metrics) if metrics is not None else None
     restore_late(run)
 
@@ -102,7 +103,13 @@ def train_epoch(run: Run, batches: Any) -> None:
         # A step none of whose images can be read teaches nothing, but it has its place in epoch and schedule.
         teaches = samples > 0 or not is_nothing(batch)
         if teaches:
-            losses.add(position.step + 1, step(run, batch), samples, lr, run.grad_norm)
+            loss = step(run, batch)
+            try:
+                losses.add(position.step + 1, loss, samples, lr, run.grad_norm)
+            except (TypeError, AttributeError, RuntimeError) as error:
+                if fault := loss_error(run, loss, hook="vtk_step", learning=False):
+                    raise fault from error
+                raise
         if per_step:
             run.scheduler.step()
         position.step += 1
@@ -194,7 +201,7 @@ def validation_due(run: Run) -> bool:
 def validate(run: Run) -> dict[str, float]:
     """The validation split's loss and metrics, names prefixed with ``val/``."""
     assert run.val_loader is not None
-    metrics = run.hook.vtk_metrics(recipe=run.recipe, data=run.data, split="val")
+    metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split="val")
     run.phase, run.eval_total = "val", len(run.val_loader)
     result = evaluator(run).run(run.val_loader, metrics, "val")
     run.phase = "train"
@@ -212,7 +219,7 @@ def evaluator(run: Run) -> Evaluator:
             run.interrupt.check()
 
     assert run.precision is not None
-    return Evaluator(run.judged, run.data, run.loss, run.precision, run.device, run.seed, each)
+    return Evaluator(run.judged, run.data, held_out_loss(run), run.precision, run.device, run.seed, each)
 
 
 def training_loader(run: Run, options: LoaderSection | None = None) -> Any:

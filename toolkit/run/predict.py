@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.answers import described, owned, wrong_answer
+from toolkit.run.jsonable import is_jsonable
 
 if TYPE_CHECKING:
     from toolkit.hooks.catalogue import Catalogue
@@ -22,7 +25,7 @@ _FILE_FAULTS = {ExitCode.DATA, ExitCode.NO_INPUT, ExitCode.IO}
 
 @dataclass(frozen=True)
 class Prediction:
-    """One file's record, or why there is none."""
+    """One file's record, or why there is none, or why it has no drawing."""
 
     file: Path
     record: dict[str, Any] | None = None
@@ -74,8 +77,11 @@ def predict_files(bundle: Bundle, files: Sequence[Path], folder: Path | None = N
     with _drawing_board(folder) as board:
         drafts = [board / name for name in names]
         for place, answer in enumerate(_in_chunks(bundle, files, drafts)):
-            if answer.record is None or not drafts[place].exists():
+            if answer.record is None:
                 yield answer
+                continue
+            if not drafts[place].exists():
+                yield replace(answer, error=_not_drawn(bundle, answer.file))
                 continue
             drawing = folder / names[place]
             drafts[place].replace(drawing)
@@ -118,6 +124,12 @@ def _require_drawing(bundle: Bundle) -> None:
         )
 
 
+def _not_drawn(bundle: Bundle, file: Path) -> VtkError:
+    owner = owned(bundle.manager.owner_of("vtk_predict"))
+    message = f"was not drawn: vtk_predict of {owner} takes `drawings`, and has written none for this file"
+    return VtkError(message, place=str(file), hint="leave --draw out", code=ExitCode.UNAVAILABLE)
+
+
 def _in_chunks(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] | None) -> Iterator[Prediction]:
     for start in range(0, len(files), CHUNK):
         chunk = slice(start, start + CHUNK)
@@ -127,7 +139,7 @@ def _in_chunks(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] |
 def _predict(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] | None) -> Iterator[Prediction]:
     """Predict together; where that fails for a file's sake, halve until the bad ones stand alone."""
     try:
-        records = bundle.manager.hook.vtk_predict(bundle=bundle, inputs=list(files), drawings=drawings)
+        records = bundle.manager.ask("vtk_predict", bundle=bundle, inputs=list(files), drawings=drawings)
     except VtkError as error:
         if error.code not in _FILE_FAULTS:
             raise
@@ -138,5 +150,24 @@ def _predict(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] | N
         for half in (slice(None, middle), slice(middle, None)):
             yield from _predict(bundle, files[half], drawings[half] if drawings is not None else None)
         return
+    _require_records(bundle, records, len(files))
     for file, record in zip(files, records, strict=True):
         yield Prediction(file, record=record)
+
+
+def _require_records(bundle: Bundle, records: Sequence[Mapping[str, Any]] | None, files: int) -> None:
+    """One for each file, of values that JSON can say."""
+    source = f"vtk_predict of {owned(bundle.manager.owner_of('vtk_predict'))}"
+    if records is None or len(records) != files:
+        found = "None" if records is None else f"{len(records)} record{'s' * (len(records) != 1)}"
+        wanted = "it must return a list with one dict for each file, in the order of inputs"
+        raise wrong_answer(f"{source} returned {found} for {files} file{'s' * (files != 1)}", wanted)
+    for record in records:
+        try:
+            json.dumps(record)
+        except (TypeError, ValueError) as error:
+            key, value = next((item for item in record.items() if not is_jsonable(item[1])), ("?", record))
+            raise wrong_answer(
+                f"{source} returned a record with {described(value)} as {key!r}, which JSON cannot say",
+                "give plain numbers, text, lists and dicts: float(...), .item(), .tolist(), str(path)",
+            ) from error

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from toolkit.hooks.answers import owned
 from toolkit.hooks.manager import build_manager, call_required
 from toolkit.run.defaults import core_defaults
 from toolkit.run.devices import pick_device
 from toolkit.run.keeping import plan_best
+from toolkit.run.meta_faults import require_plain_meta
 from toolkit.run.precision import PrecisionPlan, plan_precision, precision_formats
 from toolkit.run.run import Run
 from toolkit.run.snapshot import restore_early, seed_everything
@@ -68,7 +70,9 @@ def build_data(run: Run) -> None:
     """Ask the task for its data."""
     seed_everything(run.seed)
     run.data = call_required(run.local["manager"], "vtk_data", recipe=run.recipe, run=run)
+    run.data.owner = f"vtk_data of {owned(run.local['manager'].owner_of('vtk_data'))}"
     run.data.restored = run.resumed
+    require_plain_meta(run.data.meta, run.data.owner)
     run.interrupt.check()
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.loss_faults import loss_error
 from toolkit.run.meters import batch_length
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from toolkit.run.run import Run
 
 LossValue = Tensor | Mapping[str, Tensor]
+_NOT_YET = object()
 
 
 class MicroBatches(list[Any]):
@@ -37,10 +39,15 @@ class NonFiniteLoss(VtkError):
 def core_step(run: Run, batch: Any) -> LossValue:
     """Zero, forward, loss, backward, clip, step."""
     step = _Accumulated(run, batch) if isinstance(batch, MicroBatches) else _Single(run, batch)
-    if run.scaler is None:
-        run.optimizer.step(step.closure)  # type: ignore[arg-type]
-    else:
-        _scaled_step(run, step.closure)
+    try:
+        if run.scaler is None:
+            run.optimizer.step(step.closure)  # type: ignore[arg-type]
+        else:
+            _scaled_step(run, step.closure)
+    except (TypeError, AttributeError, RuntimeError) as error:
+        if step.value is not _NOT_YET and (fault := loss_error(run, step.value)) is not None:
+            raise fault from error
+        raise
     if run.outputs is not None:
         step.keep_outputs(run.outputs)
     return step.loss()
@@ -54,14 +61,16 @@ class _Single:
     def __init__(self, run: Run, batch: Any) -> None:
         self.run, self.batch = run, batch
         self.output: Any = None
-        self.value: Any = None
+        self.value: Any = _NOT_YET
 
     def closure(self) -> Tensor:
         """Forward and backward; returns the loss."""
         run = self.run
         scaler = run.scaler
         clear_gradients(run.optimizer)
-        self.output, self.value, loss = _forward(run, self.batch)
+        self.output, value = _forward(run, self.batch)
+        self.value = value
+        loss = value if isinstance(value, Tensor) else total_loss(value)
         (loss if scaler is None else scaler.scale(loss)).backward()
         _check_finite(run, loss)
         if scaler is None:
@@ -85,6 +94,7 @@ class _Accumulated:
         lengths = [batch_length(batch) for batch in batches]
         self.shares = [length / sum(lengths) for length in lengths]
         self.outputs: list[Any] = []
+        self.value: Any = _NOT_YET
         self.values: list[LossValue] = []
 
     def closure(self) -> Tensor:
@@ -93,12 +103,13 @@ class _Accumulated:
         self.outputs, self.values, losses = [], [], []
         clear_gradients(run.optimizer)
         for batch, share in zip(self.batches, self.shares, strict=True):
-            output, value, loss = _forward(run, batch)
+            output, self.value = _forward(run, batch)
+            loss = total_loss(self.value)
             weighted = loss * share
             (weighted if run.scaler is None else run.scaler.scale(weighted)).backward()
             losses.append(weighted.detach())
             self.outputs.append(output)
-            self.values.append(value)
+            self.values.append(self.value)
         total = torch.stack(losses).sum()
         _check_finite(run, total)
         if run.scaler is None:
@@ -125,8 +136,8 @@ def clear_gradients(optimizer: torch.optim.Optimizer) -> None:
             parameter.grad = None
 
 
-def _forward(run: Run, batch: Any) -> tuple[Any, LossValue, Tensor]:
-    """The model's output, the loss as the task gave it, and its sum."""
+def _forward(run: Run, batch: Any) -> tuple[Any, Any]:
+    """The model's output, and the loss as the task gave it."""
     precision = run.precision
     if precision is None or precision.name == "fp32":
         output = run.model(inputs_of(batch))
@@ -135,7 +146,7 @@ def _forward(run: Run, batch: Any) -> tuple[Any, LossValue, Tensor]:
         with precision.autocast():
             output = run.model(inputs_of(batch))
             value = run.loss(output, batch)
-    return output, value, value if isinstance(value, Tensor) else total_loss(value)
+    return output, value
 
 
 def _check_finite(run: Run, loss: Tensor) -> None:
