@@ -89,6 +89,22 @@ class TestShow:
         assert not any("style" in name for name in names)
         assert json.loads(vtk("plugins", "show", "early_stopping", "--json").out)["recipes"] == []
 
+    def test_an_extension_with_the_recipes_of_its_own_package(
+        self, vtk: Callable, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        site = Site(tmp_path_factory.mktemp("packages"))
+        source = "from toolkit import hookimpl\nclass Own:\n    @hookimpl\n    def vtk_log(self): ...\nplugin = Own()\n"
+        points = "[vtk.extensions]\nown = show_own:plugin\n[vtk.recipes]\nown = show_jobs.own\n"
+        site.install("show-own", entry_points=points, modules={"show_own": source})
+        site.install("show-other", entry_points="[vtk.recipes]\nother = show_jobs.other\n")
+        for name in ("own", "other"):
+            (site.folder / "show_jobs" / name).mkdir(parents=True)
+            (site.folder / "show_jobs" / name / f"job-{name}.yaml").write_text("# A job.\ntask: toy\n")
+        (site.folder / "show_jobs" / "__init__.py").touch()
+        with site.active():
+            found = json.loads(vtk("plugins", "show", "own", "--json").out)
+        assert found["recipes"] == [{"name": "job-own", "about": "A job."}]
+
     def test_for_people(self, vtk: Callable) -> None:
         out = vtk("plugins", "show", "vtk-toy:toy").out
         for words in ("task toy", "vtk-toy 1.0", "cli_predicts:plugin", "--count", "data.count"):
@@ -171,6 +187,7 @@ class TestCheck:
         (site.folder / "vtk_jobs" / "__init__.py").touch()
         (site.folder / "vtk_jobs" / "all" / "fine.yaml").write_text("task: toy\n")
         (site.folder / "vtk_jobs" / "all" / "wrong.yaml").write_text("task: toy\ntrain: {epoch: 1}\n")
+        (site.folder / "vtk_jobs" / "all" / "demo.yaml").write_text("task: toy\ndemo: {train: {batch_size: 0}}\n")
         with site.active():
             said = vtk("plugins", "--check", "--traceback")
         assert said.code == 1
@@ -179,7 +196,9 @@ class TestCheck:
         assert "ZeroDivisionError" in lines["bad"]
         assert "needs vision-toolkit>=99" in lines["ahead"]
         assert " ok " in lines["toy"]
-        assert "1 of 2 recipes cannot be loaded" in lines["jobs"] or "epoch" in lines["jobs"]
+        assert "wrong.yaml:2:9: train.epoch: unknown key" in lines["jobs"]
+        assert "demo.yaml:2:" in lines["jobs"]
+        assert "fine.yaml" not in lines["jobs"]
         assert "no such folder" in lines["gone"]
         assert "ZeroDivisionError: division by zero" in said.err
 

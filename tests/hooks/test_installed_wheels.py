@@ -273,6 +273,7 @@ def test_each_is_checked_apart(vtk: Vtk) -> None:
     rest += ["vtk-one:seg", "vtk-two:seg", "vtk-two:logger", "vtk-shadow:classification", "vtk-shadow:progress"]
     said = vtk("plugins", "--check", "--json", VTK_DISABLE_PLUGINS=",".join(rest), TEST_SLEEP="0.1")
     assert said.returncode == 1
+    assert said.stderr == ""  # tracebacks are for --traceback
     rows = {row.get("full_name", row["name"]): row for row in json.loads(said.stdout)}
     assert {name for name, row in rows.items() if row["status"] == "broken"} == {f"vtk-{n}:{n}" for n in BROKEN}
     for name, (_, words) in BROKEN.items():
