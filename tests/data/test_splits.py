@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from toolkit.data.belonging import GroupBy, united
 from toolkit.data.manifest import apply_manifest, manifest_of, read_manifest, write_manifest
-from toolkit.data.sources import Found, ImageArrays, ImageFiles
+from toolkit.data.sources import CsvFile, Found, ImageArrays, ImageFiles
 from toolkit.data.sources.folder import Folder
 from toolkit.data.splits import SplitSection, limited, split_found, stratified
 from toolkit.errors import ExitCode, VtkError
@@ -98,6 +98,71 @@ def test_a_manifest_brings_the_split_back(found: Found, tmp_path: Path) -> None:
         if isinstance(one, ImageArrays) and isinstance(other, ImageArrays):
             assert np.array_equal(one.images, other.images)
     assert [p.name for p in tmp_path.iterdir()] == ["split.json"]
+
+
+def swapped(found: Found) -> Found:
+    """The same samples under the same keys, two of them in the other part of the source each."""
+
+    def mixed(own: Any, other: Any, kept: list[int]) -> Any:
+        moved = other.take([1])
+        if isinstance(own, ImageFiles):
+            both = [*own.take(kept).paths, *moved.paths]
+            return ImageFiles(own.root, tuple(both), targets_of(own.take(kept), moved), own.classes)
+        parts, names = own.take(kept), (*own.take(kept).keys, *moved.keys)
+        images = np.concatenate([parts.images, moved.images])
+        return ImageArrays(images, targets_of(parts, moved), own.classes, own.part, names)
+
+    def targets_of(*parts: Any) -> Any:
+        return np.concatenate([part.targets for part in parts])
+
+    left_train, left_test = ([i for i in range(len(part)) if i != 1] for part in (found.train, found.test) if part)
+    return Found(mixed(found.train, found.test, left_train), test=mixed(found.test, found.train, left_test))
+
+
+def in_folders() -> Found:
+    test = ImageFiles(Path("/data"), tuple(f"test/{i}.jpg" for i in range(6)), np.arange(6) % 2, ("cat", "dog"))
+    return Found(files({"cat": 9, "dog": 11}), test=test)
+
+
+@pytest.mark.parametrize("found", [in_folders(), arrays()], ids=["files", "arrays"])
+def test_samples_that_changed_part_are_put_where_the_manifest_says(found: Found) -> None:
+    cut = split_found(found, SplitSection(val=0.3), seed=3)
+    again = apply_manifest(swapped(found), json.loads(json.dumps(manifest_of(cut, 3))))
+    for one, other in ((cut.train, again.train), (cut.val, again.val), (cut.test, again.test)):
+        assert one is not None
+        assert other is not None
+        assert one.keys == other.keys
+        assert np.array_equal(one.targets, other.targets)
+        if isinstance(one, ImageArrays) and isinstance(other, ImageArrays):
+            assert np.array_equal(one.images, other.images)
+        elif isinstance(one, ImageFiles) and isinstance(other, ImageFiles):
+            assert one.files == other.files
+
+
+def test_samples_under_two_folders_may_change_part() -> None:
+    """Keys stay what they were, so that a cut that is made by a manifest can be kept in another."""
+    labels, classes = np.arange(4) % 2, ("cat", "dog")
+    train = ImageFiles(Path("/a"), tuple(f"{i}.jpg" for i in range(4)), labels, classes)
+    val = ImageFiles(Path("/b"), tuple(f"v{i}.jpg" for i in range(4)), labels, classes)
+    manifest = manifest_of(Found(train, val), 0)
+    manifest["samples"] = {"train": ["v1.jpg", *train.keys[1:]], "val": [train.keys[0], "v0.jpg", "v2.jpg", "v3.jpg"]}
+    again = apply_manifest(Found(train, val), manifest)
+    assert isinstance(again.train, ImageFiles)
+    assert again.train.files == [Path("/b/v1.jpg"), Path("/a/1.jpg"), Path("/a/2.jpg"), Path("/a/3.jpg")]
+    assert manifest_of(again, 0) == manifest
+
+
+def test_a_table_whose_rows_changed_part_keeps_its_cut(tmp_path: Path) -> None:
+    table, source = tmp_path / "a.csv", CsvFile(name="csv", file=str(tmp_path / "a.csv"), split_column="s")
+    rows = [f"{i}.jpg,{'cat' if i % 2 else 'dog'},{'val' if i > 7 else 'train'}" for i in range(12)]
+    for i in range(12):
+        (tmp_path / f"{i}.jpg").touch()
+    table.write_text("\n".join(["path,label,s", *rows]))
+    before = manifest_of(source.load(), 0)
+    rows[2], rows[10] = rows[2].replace("train", "val"), rows[10].replace("val", "train")
+    table.write_text("\n".join(["path,label,s", *rows]))
+    assert manifest_of(source.load(), 0) != before
+    assert manifest_of(apply_manifest(source.load(), before), 0) == before
 
 
 def test_pictures_added_later_stay_out_and_lost_ones_are_named(tmp_path: Path) -> None:

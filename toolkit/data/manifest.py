@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.data.sources.index import Found
+import numpy as np
+
+from toolkit.data.sources.index import Found, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
 
@@ -91,11 +93,19 @@ def apply_manifest(found: Found, manifest: Mapping[str, Any]) -> Found:
     """
     classes = tuple(manifest["classes"])
     available = [index for index in (found.train, found.val, found.test) if index is not None]
-    where = {key: (index, i) for index in available for i, key in enumerate(index.keys)}
-    return Found(**{name: _gather(where, keys, classes, name) for name, keys in manifest["samples"].items()})
+    where = {key: (number, i) for number, index in enumerate(available) for i, key in enumerate(index.keys)}
+    samples = manifest["samples"].items()
+    return Found(**{name: _gather(available, where, keys, classes, name) for name, keys in samples})
 
 
-def _gather(where: Mapping[str, tuple[Any, int]], keys: Sequence[str], classes: tuple[str, ...], part: str) -> Any:
+def _gather(
+    available: Sequence[Index],
+    where: Mapping[str, tuple[int, int]],
+    keys: Sequence[str],
+    classes: tuple[str, ...],
+    part: str,
+) -> Any:
+    """The samples of a part in the manifest's order, from whichever parts of the source they are in now."""
     gone = [key for key in keys if key not in where]
     if gone:
         raise VtkError(
@@ -105,7 +115,13 @@ def _gather(where: Mapping[str, tuple[Any, int]], keys: Sequence[str], classes: 
         )
     if not keys:
         return None
-    index = where[keys[0]][0]
-    if index.classes != classes:
-        raise VtkError(f"the classes are {listed(index.classes)}; the split was made for {listed(classes)}")
-    return index.take([where[key][1] for key in keys])
+    origin, place = np.array([where[key] for key in keys], dtype=np.int64).T
+    used = np.unique(origin)
+    pieces = [available[number].take(place[origin == number]) for number in used]
+    for piece in pieces:
+        if piece.classes != classes:
+            raise VtkError(f"the classes are {listed(piece.classes)}; the split was made for {listed(classes)}")
+    if len(pieces) == 1:
+        return pieces[0]
+    order = np.concatenate([np.flatnonzero(origin == number) for number in used])
+    return concatenated(pieces).take(np.argsort(order))

@@ -34,6 +34,7 @@ class ImageFiles:
         targets: positions in ``classes``, int64, shape (n,); None where the pictures have no labels.
         classes: names, in the order of the model's outputs.
         ignored: files that were passed over, each with the reason.
+        names: what names each sample in a split's manifest; by default its path.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class ImageFiles:
     targets: Targets | None = None
     classes: tuple[str, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -48,7 +50,7 @@ class ImageFiles:
     @property
     def keys(self) -> list[str]:
         """What names a sample in a split's manifest."""
-        return list(self.paths)
+        return list(self.paths if self.names is None else self.names)
 
     @property
     def files(self) -> list[Path]:
@@ -58,7 +60,8 @@ class ImageFiles:
     def take(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> Self:
         """The named samples, in that order."""
         targets = None if self.targets is None else self.targets[np.asarray(indices, dtype=np.int64)]
-        return replace(self, paths=tuple(self.paths[int(i)] for i in indices), targets=targets, ignored=())
+        paths, names = _picked(self.paths, indices), None if self.names is None else _picked(self.names, indices)
+        return replace(self, paths=paths, targets=targets, ignored=(), names=names)
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,14 @@ class ImageArrays:
         targets: positions in ``classes``, int64, shape (n,).
         classes: names, in the order of the model's outputs.
         part: which of the source's own splits the samples come from.
-        positions: where each sample stood in that part; with ``part`` it names the sample in a split's manifest.
+        names: what names each sample in a split's manifest; by default ``part`` and its position there.
     """
 
     images: npt.NDArray[np.uint8]
     targets: Targets | None = None
     classes: tuple[str, ...] = ()
     part: str = "train"
-    positions: npt.NDArray[np.int64] | None = field(default=None, repr=False)
+    names: tuple[str, ...] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -85,16 +88,17 @@ class ImageArrays:
     @property
     def keys(self) -> list[str]:
         """What names a sample in a split's manifest."""
-        return [f"{self.part}/{position}" for position in self._positions()]
+        return [f"{self.part}/{position}" for position in range(len(self))] if self.names is None else list(self.names)
 
     def take(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> Self:
         """The named samples, in that order."""
         chosen = np.asarray(indices, dtype=np.int64)
         targets = None if self.targets is None else self.targets[chosen]
-        return replace(self, images=self.images[chosen], targets=targets, positions=self._positions()[chosen])
+        return replace(self, images=self.images[chosen], targets=targets, names=_picked(self.keys, indices))
 
-    def _positions(self) -> npt.NDArray[np.int64]:
-        return np.arange(len(self), dtype=np.int64) if self.positions is None else self.positions
+
+def _picked(values: Sequence[str], indices: Sequence[int] | npt.NDArray[np.int64]) -> tuple[str, ...]:
+    return tuple(values[int(i)] for i in indices)
 
 
 Index = ImageFiles | ImageArrays
@@ -117,6 +121,29 @@ class Found:
         """
         _require_two_classes(train)
         return cls(train, _align(val, train.classes, "val"), _align(test, train.classes, "test"))
+
+
+def concatenated(parts: Sequence[Index]) -> Index:
+    """Parts under one class map, one after another; each sample keeps its key.
+
+    Raises:
+        VtkError: images in memory beside files or of another size, or labels in some parts only.
+    """
+    first, keys = parts[0], tuple(key for part in parts for key in part.keys)
+    shapes = {part.images.shape[1:] if isinstance(part, ImageArrays) else None for part in parts}
+    labels = [part.targets for part in parts if part.targets is not None]
+    if len(shapes) > 1 or len(labels) not in (0, len(parts)):
+        raise VtkError("the parts that the source brings differ in kind, so samples cannot move from one to another")
+    targets = np.concatenate(labels) if labels else None
+    if isinstance(first, ImageArrays):
+        images = np.concatenate([part.images for part in parts if isinstance(part, ImageArrays)])
+        return replace(first, images=images, targets=targets, names=keys)
+    files = [part for part in parts if isinstance(part, ImageFiles)]
+    if all(part.root == first.root for part in files):
+        paths = tuple(path for part in files for path in part.paths)
+        return replace(first, paths=paths, targets=targets, ignored=(), names=None if paths == keys else keys)
+    paths = tuple(str(file) for part in files for file in part.files)
+    return replace(first, root=Path(), paths=paths, targets=targets, ignored=(), names=keys)
 
 
 def joined(parts: Sequence[Index], classes: Sequence[str]) -> Index:
