@@ -24,8 +24,9 @@ import torch  # noqa: E402
 from harness import compare, save, table  # noqa: E402
 from photographs import SIZES, write_photographs  # noqa: E402
 
+from toolkit.data.augment import Preset  # noqa: E402
 from toolkit.data.datasets import build_dataset  # noqa: E402
-from toolkit.data.loaders import build_loader  # noqa: E402
+from toolkit.data.loaders import Kind, build_loader  # noqa: E402
 from toolkit.data.opencv import cv2  # noqa: E402
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess  # noqa: E402
 from toolkit.data.reading import CacheChoice, CacheSection, Keep  # noqa: E402
@@ -75,11 +76,11 @@ class Albumentations(Classic):
         return self.transform(image=image)["image"]
 
 
-def ours(files: list[Path], choice: CacheChoice, shrink: int | None) -> Any:
+def ours(files: list[Path], choice: CacheChoice, shrink: int | None, preset: Preset = "standard") -> Any:
     """The toolkit's training set of these files."""
     index = ImageFiles(Path("/"), tuple(map(str, files)), np.zeros(len(files), np.int64), ("a", "b"))
     keep = Keep(choice, shrink, processes=False, writes=True)
-    return build_dataset(index, PREPROCESS, "standard", "error", keep)
+    return build_dataset(index, PREPROCESS, preset, "error", keep)
 
 
 def one_by_one(dataset: Any) -> Callable[[], float]:
@@ -159,9 +160,9 @@ def classic_epochs(dataset: Any) -> Callable[[], float]:
     return run
 
 
-def our_epochs(dataset: Any) -> Callable[[], float]:
+def our_epochs(dataset: Any, kind: Kind = "thread") -> Callable[[], float]:
     """Images a second of the toolkit's loader, normalised in the main thread."""
-    loader = build_loader(dataset, batch_size=BATCH, shuffle=True, workers=WORKERS, kind="thread", drop_last=True)
+    loader = build_loader(dataset, batch_size=BATCH, shuffle=True, workers=WORKERS, kind=kind, drop_last=True)
     normalize, epoch = PREPROCESS.normalize(), iter(range(10**6))
 
     def run() -> float:
@@ -180,6 +181,9 @@ def loaders(folder: Path) -> list[list[str]]:
             "PIL + torchvision v1, 2 processes": classic_epochs(Classic(files)),
             "cv2 + albumentations, 2 processes": classic_epochs(Albumentations(files)),
             "vtk, 2 threads": our_epochs(ours(files, "off", None)),
+            "vtk, 2 processes": our_epochs(ours(files, "off", None), "process"),
+            "vtk, strong augmentation, 2 threads": our_epochs(ours(files, "off", None, "strong")),
+            "vtk, strong augmentation, 2 processes": our_epochs(ours(files, "off", None, "strong"), "process"),
             "vtk, 2 threads, cache in memory": our_epochs(ours(files, "ram", None)),
             "vtk, 2 threads, shrink 256, cache in memory": our_epochs(ours(files, "ram", 256)),
         },
