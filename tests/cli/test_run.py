@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from toolkit.errors import ExitCode
+from toolkit.run.checkpoints import CheckpointStore
 
 
 def test_the_result_is_on_stdout_and_the_rest_on_stderr(vtk: Callable, here: Path) -> None:
@@ -57,19 +60,52 @@ def test_a_run_that_failed_before_its_first_checkpoint_is_not_to_be_resumed(vtk:
     assert "--resume" not in said.err
 
 
-def test_an_interrupted_run_says_how_to_go_on_and_does(start: Callable, vtk: Callable, here: Path) -> None:
-    # A pipe that is read line by line tells when training has begun.
-    child = start("run", "toy.yaml", "--out", "a", "--set", "train.epochs=100000", "--set", "train.log_every=4")
+ENDLESS = ("run", "toy.yaml", "--out", "a", "--set", "train.epochs=100000", "--set", "train.log_every=4")
+PROCESSES = ("--set", "loader={workers: 2, kind: process}")
+
+
+def training(child: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """Waits until training has begun: a pipe that is read line by line tells."""
+    assert child.stderr is not None
     for line in child.stderr:
         if " loss " in line:
             break
-    child.send_signal(signal.SIGINT)
+    return child
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "loader"),
+    [(signal.SIGINT, ExitCode.INTERRUPTED, ()), (signal.SIGTERM, ExitCode.TERMINATED, PROCESSES)],
+)
+def test_an_interrupted_run_says_how_to_go_on_and_does(
+    start: Callable, vtk: Callable, here: Path, number: int, code: ExitCode, loader: tuple[str, ...]
+) -> None:
+    """The signal reaches the loader's processes, too, as from a terminal, ``timeout`` or a service manager."""
+    child = training(start(*ENDLESS, *loader, start_new_session=True))
+    os.killpg(child.pid, number)
     _, err = child.communicate(timeout=60)
-    assert child.returncode == ExitCode.INTERRUPTED
+    assert child.returncode == code
     assert "vtk run a --resume" in err
     assert "Traceback" not in err
     assert json.loads((here / "a" / "status.json").read_text())["status"] == "stopped"
+    with pytest.raises(ProcessLookupError):
+        os.killpg(child.pid, 0)
     assert vtk("run", "a", "--resume", "--set", "train.epochs=3").code == ExitCode.RECIPE
+
+
+def test_a_second_signal_leaves_at_once_without_damage(start: Callable, vtk: Callable, here: Path) -> None:
+    child = training(start(*ENDLESS, "--set", "extensions.checkpoints={every: 1}"))
+    while not any((here / "a" / "checkpoints").glob("step-*")):
+        assert child.stderr.readline()
+    child.send_signal(signal.SIGSTOP)
+    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.SIGTERM)
+    child.send_signal(signal.SIGCONT)
+    child.communicate(timeout=60)
+    assert child.returncode in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+    store = CheckpointStore(here / "a" / "checkpoints")
+    _, _, damaged = store.load_latest()
+    assert damaged == []
 
 
 def test_resuming_a_finished_run_changes_nothing(vtk: Callable, here: Path) -> None:

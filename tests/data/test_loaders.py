@@ -236,3 +236,20 @@ def test_files_get_a_thread_for_each_core() -> None:
     assert 1 <= count <= 16
     with build_loader(Samples(), batch_size=4, workers=2) as loader:
         assert loader.describe() == "by 2 threads"
+
+
+class Uneven:
+    """Samples that cannot be joined."""
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return torch.zeros(int(index) + 1)
+
+
+def test_an_error_within_a_process_is_not_told_as_its_death() -> None:
+    with build_loader(Uneven(), batch_size=4, workers=1, kind="process") as loader:
+        with pytest.raises(RuntimeError, match="stack expects each tensor to be equal size") as caught:
+            list(loader.once())
+        assert loader.death(caught.value) is None

@@ -112,3 +112,18 @@ def damage(path: Path, how: str) -> None:
         path.write_bytes(content[: len(content) // 2])
     else:
         path.write_bytes(content[:20] + bytes([content[20] ^ 64]) + content[21:])
+
+
+def test_what_was_just_saved_stays_even_below_what_lies_there(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, "best")
+    for step in (150, 200, 130):
+        store.save(step, {"step": step})
+    assert store.steps() == [130, 200]
+    assert store.load(130) == {"step": 130}
+
+
+def test_a_save_that_was_cut_off_between_its_renames_is_undone(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(7, {"step": 7})
+    (tmp_path / "step-000000007").rename(tmp_path / ".step-000000007.old.tmp")
+    assert store.load_latest()[:2] == ({"step": 7}, 7)

@@ -19,6 +19,10 @@ from toolkit.errors import ExitCode, VtkError
 __all__ = ["Batches", "Fetch", "InCaller", "InProcesses", "InThreads", "Workers"]
 
 _NAMED = 8
+# An error that a process sends home says "in DataLoader worker process 0".
+_DEATH = re.compile(r"DataLoader worker \(pid")
+_OUTLAST = 120
+"""Seconds that a process goes on serving after SIGTERM."""
 _DYING = 5.0
 """Seconds that a process may take to be gone."""
 
@@ -206,7 +210,7 @@ class InProcesses:
             processes = {process.sentinel: str(process.pid) for process in self._processes()}
             dead = [processes[sentinel] for sentinel in wait(list(processes), _DYING)] if processes else []
             first_line = f"DataLoader worker (pid {', '.join(dead)}) broke off in the middle of a batch" if dead else ""
-        if "DataLoader worker" not in first_line:
+        if not _DEATH.search(first_line):
             return None
         return VtkError(
             f"a loader process died: {first_line}{self._last_batch(first_line)}",
@@ -238,6 +242,10 @@ class InProcesses:
             # Told again of a process that died before: each process that ends makes torch look at all of them.
             if self.death(error) is None:
                 raise
+        finally:
+            for process in iterator._workers:
+                if process.is_alive():
+                    process.kill()
 
 
 class _Restartable:
@@ -290,5 +298,13 @@ def _as_is(batch: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
-    # Ctrl-C reaches the whole process group; only the main process decides what it means.
+    # Signals often reach the whole process group; only the main process decides what they mean.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGTERM, _outlast)
+
+
+def _outlast(_number: int, _frame: Any) -> None:
+    """Be there until the main process has ended the step and saved; a second signal, or a long time, ends this one."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.alarm(_OUTLAST)

@@ -56,7 +56,7 @@ class CheckpointStore:
             shutil.rmtree(temporary, ignore_errors=True)
             raise write_error(target, error, size) from error
         sync_directory(self.directory)
-        self._prune()
+        self._prune(step)
         return target
 
     def steps(self) -> list[int]:
@@ -81,6 +81,7 @@ class CheckpointStore:
         Raises:
             VtkError: there is none (exit code 66), or all are damaged (65).
         """
+        self._recover()
         damaged: list[VtkError] = []
         for step in reversed(self.steps()):
             try:
@@ -96,8 +97,17 @@ class CheckpointStore:
             code=ExitCode.NO_INPUT,
         )
 
-    def _prune(self) -> None:
-        for step in self.steps()[: -self.keep]:
+    def _recover(self) -> None:
+        """Puts back what stood aside when a save was cut off between its two renames."""
+        for aside in self.directory.glob(f".{self.kind}-*.old.tmp"):
+            target = self.directory / aside.name.removeprefix(".").removesuffix(".old.tmp")
+            if not target.exists():
+                aside.rename(target)
+
+    def _prune(self, saved: int) -> None:
+        """A run that went on from an earlier step may save below what it left; what was just saved stays."""
+        others = [step for step in self.steps() if step != saved]
+        for step in others[: len(others) - self.keep + 1]:
             shutil.rmtree(self.directory / f"{self.kind}-{step:09d}", ignore_errors=True)
         for leftover in self.directory.glob(f".{self.kind}-*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
