@@ -195,7 +195,7 @@ IMAGES = {
     "data.erase.largest": case(see.batches, "data.erase.largest=0.9", "data.erase={probability: 1}"),
     "data.erase.fill": case(see.batches, "data.erase.fill=noise", "data.erase={probability: 1}"),
     "data.limit": case(see.held_out, "data.limit=30"),
-    "data.shrink": case(REJECTED, "data.shrink=8"),
+    "data.shrink": case(see.batches, "data.shrink=8", _GROUPED),
     "data.cache": case(see.planned, "data.cache=ram"),
     "data.cache.keep": case(see.planned, "data.cache.keep=disk", *_KEPT),
     "data.cache.gigabytes": case(see.planned, "data.cache.gigabytes=0.0000001", *_KEPT),

@@ -6,13 +6,13 @@ Samples that belong together (copies of one picture, pictures of one patient) ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from toolkit.data.belonging import Duplicates, GroupChoice, copies, group_names, spread, united
 from toolkit.data.dealing import deal_groups
@@ -36,6 +36,8 @@ _PARTS = ("train", "val", "test")
 class SplitSection(Section):
     """What is held out of the training data, where the source has no such split of its own."""
 
+    decides: ClassVar[Mapping[str, Sequence[str]]] = {"manifest": ("val", "test", "duplicates", "seed")}
+
     val: float = Field(0.2, ge=0, lt=1, description="Share for validation; with `folds` it is 1 / folds.")
     test: float = Field(0.0, ge=0, lt=1, description="Share for the final test.")
     folds: Annotated[int, Field(ge=2, le=1000)] | None = Field(
@@ -57,8 +59,8 @@ class SplitSection(Section):
     seed: int | None = Field(None, ge=0, description="Seeds the cut; by default the recipe's seed.")
     manifest: str | None = Field(
         None,
-        description="The `split.json` of an earlier run, or that run's directory: the cut is made as it says, and "
-        "nothing else here plays a part.",
+        description="The `split.json` of an earlier run, or that run's directory: the cut is made as it says. "
+        "Of the other keys here none counts then; those that an extended recipe brings along are named by the run.",
     )
 
     @model_validator(mode="before")
@@ -93,6 +95,13 @@ class SplitSection(Section):
             raise ValueError("a manifest says all about the cut; leave out folds and group")
         return self
 
+    @model_serializer(mode="wrap")
+    def _what_counts(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A resolved recipe holds what counts, and can be read again as it is."""
+        values: dict[str, Any] = written(self)
+        without_effect = () if self.manifest is None else self.decides["manifest"]
+        return {name: value for name, value in values.items() if name not in without_effect}
+
 
 def split_found(
     found: Found, section: SplitSection, seed: int, *, source: Source | None = None, say: Say = lambda _line: None
@@ -111,7 +120,7 @@ def split_found(
             source that brings its own validation part.
     """
     if section.manifest is not None:
-        return _as_before(found, section.manifest, say)
+        return _as_before(found, section, section.manifest, say)
     shares = _shares(found, section)
     _require_apart(found, section, source)
     _warn_of_copies(found, section.duplicates, say)
@@ -216,7 +225,11 @@ def limited(found: Found, limit: int | None, seed: int) -> Found:
     return Found(**parts)
 
 
-def _as_before(found: Found, manifest: str, say: Say) -> Found:
+def _as_before(found: Found, section: SplitSection, manifest: str, say: Say) -> Found:
+    overruled = [f"data.split.{key}" for key in section.decides["manifest"] if key in section.model_fields_set]
+    if overruled:
+        does = "does" if len(overruled) == 1 else "do"
+        say(f"note: {manifest} decides the split; {', '.join(overruled)} {does} not count")
     cut = apply_manifest(found, read_manifest(manifest))
     available, used = (sum(len(i) for i in (f.train, f.val, f.test) if i is not None) for f in (found, cut))
     if used < available:

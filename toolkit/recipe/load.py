@@ -24,6 +24,7 @@ from toolkit.recipe.nodes import (
     find,
     leaves,
 )
+from toolkit.recipe.overruled import contradictions
 from toolkit.recipe.plugins import load_task, options_of
 from toolkit.recipe.problems import Problem, RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe
@@ -194,6 +195,8 @@ class _Finish:
         extensions = resolve_extensions(self.root, self.task.schema, self.catalogue)
         complete = self.root.with_entry("extensions", Entry(self._extensions_mark(), extensions.node))
         recipe, problems = validate(self.task.schema, complete)
+        if recipe is not None:
+            problems = list(contradictions(recipe, complete))
         if problems or extensions.problems or recipe is None:
             found = sorted([*problems, *extensions.problems], key=lambda problem: problem.order)
             raise RecipeError(found, code=ExitCode.RECIPE if problems else extensions.code)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -10,5 +13,9 @@ class Section(BaseModel):
 
     Give each field a description: ``vtk schema`` and the recipe documentation print it.
     """
+
+    decides: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Keys that leave others without effect where they are given, with those others. A recipe that gives both in one
+    file, or one of the others on the command line, is refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
