@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,26 @@ def test_augmentation_is_told_apart_where_the_dataset_lets_it(tmp_path: Path) ->
     assert Encoded.pixels is pixels
 
 
+def test_a_photograph_is_decoded_no_further_than_in_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise large photographs would seem slower than they are, and a cache more useful than it is."""
+    run = folders(tmp_path, side=512, suffix="jpg", recipe=FOLDERS.replace("augment:", "cache: off, augment:"))
+    reductions: list[int] = []
+    pixels = Encoded.pixels
+
+    def seen(self: Encoded, reduction: int = 1, **rest: Any) -> Any:
+        reductions.append(reduction)
+        return pixels(self, reduction, **rest)
+
+    monkeypatch.setattr(Encoded, "pixels", seen)
+    parts = fetch_parts(run, {})
+    measured, reductions[:] = list(reductions), []
+    for indices in islice(run.loader.order.passes(), 3):
+        run.data.train.__getitems__(indices)
+    assert max(measured) > 1
+    assert measured == reductions
+    assert parts[READ] > 0
+
+
 def test_where_it_does_not_there_is_one_figure_and_a_word_why(entered: Callable[..., Run]) -> None:
     unknown: dict[str, str] = {}
     parts = fetch_parts(entered(), unknown)
@@ -124,16 +145,16 @@ def test_where_it_does_not_there_is_one_figure_and_a_word_why(entered: Callable[
     assert "transform" in unknown["decode and augment, apart"]
 
 
-def folders(root: Path) -> Run:
+def folders(root: Path, side: int = 40, suffix: str = "png", recipe: str = FOLDERS) -> Run:
     """A run on two folders of small pictures."""
     from toolkit.run.setup import prepare
 
     for number in range(24):
-        path = root / ["red", "blue"][number % 2] / f"{number}.png"
+        path = root / ["red", "blue"][number % 2] / f"{number}.{suffix}"
         path.parent.mkdir(exist_ok=True)
-        pixels = np.random.default_rng(number).integers(0, 255, (40, 48, 3), dtype=np.uint8)
+        pixels = np.random.default_rng(number).integers(0, 255, (side, side + 8, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(path)
-    run = prepare(load_text(FOLDERS % root, name="folders"), console=Console(quiet=True))
+    run = prepare(load_text(recipe % root, name="folders"), console=Console(quiet=True))
     enter_stage(run, run.stages[0])
     return run
 
