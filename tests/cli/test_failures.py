@@ -11,6 +11,8 @@ from toolkit.cli.failures import report
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.signals import Interrupted
 
+EXIT_HINT = "\n  only vtk itself may end: its author must raise toolkit.VtkError, or return\n"
+
 
 class OutOfMemoryError(RuntimeError):
     """Named like torch's."""
@@ -30,8 +32,9 @@ class OutOfMemoryError(RuntimeError):
         (click.Abort(), ExitCode.INTERRUPTED, "interrupted\n"),
         (Interrupted(ExitCode.TERMINATED), ExitCode.TERMINATED, "interrupted (terminated)\n"),
         (OSError(errno.ENOSPC, "full", "/data/x"), ExitCode.IO, "error: /data/x: No space left on device\n"),
-        (SystemExit(3), 3, ""),
-        (SystemExit(None), ExitCode.OK, ""),
+        (SystemExit(3), ExitCode.UNAVAILABLE, f"error: a plugin or a library called sys.exit(3){EXIT_HINT}"),
+        (SystemExit(None), ExitCode.UNAVAILABLE, f"error: a plugin or a library called sys.exit(){EXIT_HINT}"),
+        (SystemExit("a\nb"), ExitCode.UNAVAILABLE, f"error: a plugin or a library called sys.exit('a b'){EXIT_HINT}"),
     ],
 )
 def test_what_a_user_can_mend(error: BaseException, code: int, text: str, capsys: pytest.CaptureFixture[str]) -> None:

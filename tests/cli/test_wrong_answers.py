@@ -290,3 +290,45 @@ def test_meta_that_is_calibrated_into_what_no_bundle_can_hold(author: Callable[[
     code, _, err = author(hooks)("run", "denoise.yaml", "--quiet")
     assert code == ExitCode.UNAVAILABLE
     assert f"error: data.meta['limits'] of vtk_calibrate {OWNER} is a tuple" in err
+
+
+LEAVES = "__import__('sys').exit()"
+EXITS = [
+    ("vtk_data", hook("vtk_data", LEAVES), "run"),
+    ("vtk_model", hook("vtk_model", LEAVES), "check"),
+    ("vtk_epoch_end", hook("vtk_epoch_end", LEAVES), "run"),
+    ("vtk_fit", "@hookimpl(wrapper=True)\ndef vtk_fit(self):\n    yield\n    import sys; sys.exit(0)\n", "run"),
+    ("vtk_step", hook("vtk_step", LEAVES), "run"),
+]
+
+
+@pytest.mark.parametrize(("name", "hooks", "verb"), EXITS)
+def test_a_hook_that_leaves_ends_in_failure(name: str, hooks: str, verb: str, author: Callable[[str], Vtk]) -> None:
+    code, _, err = author(hooks)(verb, "denoise.yaml")
+    assert code == ExitCode.UNAVAILABLE
+    said = next(line for line in err.splitlines() if line.startswith("error:"))
+    assert "vtk_denoise.py:" in said
+    assert f": {name} {OWNER} called sys.exit(" in said
+
+
+def test_a_loss_that_leaves_ends_in_failure(author: Callable[[str], Vtk]) -> None:
+    """The hook itself has answered by then, so only the place says whose it is."""
+    code, _, err = author(loss(LEAVES))("run", "denoise.yaml", "--quiet", "--out", "out")
+    assert code == ExitCode.UNAVAILABLE
+    assert "vtk_denoise.py:" in err
+    assert "a plugin or a library called sys.exit()" in err
+    status = json.loads(Path("out/status.json").read_text())
+    assert (status["status"], status["reason"]) == ("failed", "a plugin or a library called sys.exit()")
+
+
+@pytest.mark.parametrize(
+    ("name", "args"), [("vtk_predict", ("predict", "a")), ("vtk_data", ("eval",)), ("vtk_metrics", ("eval",))]
+)
+def test_a_finished_run_whose_hook_leaves(
+    name: str, args: tuple[str, ...], author: Callable[[str], Vtk], trained: Path, tmp_path: Path
+) -> None:
+    vtk = author(hook(name, LEAVES))
+    (tmp_path / "a").write_text("a")
+    code, _, err = vtk(args[0], trained, *args[1:])
+    assert code == ExitCode.UNAVAILABLE
+    assert f": {name} {OWNER} called sys.exit()" in err

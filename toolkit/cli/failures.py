@@ -10,6 +10,7 @@ import traceback
 import click
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.exits import exit_error
 from toolkit.run.signals import Interrupted
 
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
@@ -19,8 +20,6 @@ def report(error: BaseException, *, with_traceback: bool = False) -> int:
     """Tell the user about ``error`` on stderr; returns the process's exit code."""
     if isinstance(error, BrokenPipeError):
         return _reader_is_gone()
-    if isinstance(error, SystemExit):
-        return _system_exit(error)
     shown = _expected(error)
     if shown is None:
         return _bug(error)
@@ -45,6 +44,9 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
     """Message and code of an error that is no bug, else None."""
     if isinstance(error, VtkError):
         return format_error(error), error.code
+    if isinstance(error, SystemExit):  # nothing of ours calls sys.exit, so its code means nothing here
+        told = exit_error(error)
+        return format_error(told), told.code
     if isinstance(error, click.ClickException):
         return _usage(error), ExitCode.USAGE
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -78,14 +80,6 @@ def _out_of_memory(error: BaseException) -> str:
 def _bug(error: BaseException) -> int:
     traceback.print_exception(error, file=sys.stderr)
     click.echo("error: this is a bug in the toolkit or in a plugin; please report it with the lines above", err=True)
-    return int(ExitCode.BUG)
-
-
-def _system_exit(error: SystemExit) -> int:
-    """A plugin or library called ``sys.exit``: its code stands, and a text is its message."""
-    if error.code is None or isinstance(error.code, int):
-        return int(error.code or 0)
-    click.echo(f"error: {error.code}", err=True)
     return int(ExitCode.BUG)
 
 

@@ -11,7 +11,8 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
 from toolkit.hooks.answers import ANSWERS, check_answer
 from toolkit.hooks.entry import Loaded, Plugin
-from toolkit.hooks.lint import lint
+from toolkit.hooks.exits import without_exits
+from toolkit.hooks.lint import hook_names, lint
 from toolkit.hooks.loading import remedy
 from toolkit.hooks.markers import PROJECT
 
@@ -34,11 +35,15 @@ class Manager(pluggy.PluginManager):
         self.register(loaded.plugin, name=name)
         self.check_pending()
         self._entries[name] = loaded.entry
-        for hook in ANSWERS:
+        for hook in hook_names():
             for impl in getattr(self.hook, hook).get_hookimpls():
-                if impl.plugin is loaded.plugin and not impl.hookwrapper:
+                if impl.plugin is not loaded.plugin:
+                    continue
+                if hook in ANSWERS and not impl.hookwrapper:
                     note = self._noting_wrapper if impl.wrapper else self._noting
                     impl.function = note(loaded.entry, impl.function)
+                wrapper = impl.wrapper or impl.hookwrapper
+                impl.function = without_exits(loaded.entry, hook, impl.function, wrapper=wrapper)
 
     def ask(self, hook: str, **arguments: Any) -> Any:
         """The hook's answer, or list of answers, each of which fits.

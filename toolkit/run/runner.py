@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import VtkError
+from toolkit.hooks.exits import exit_error
 from toolkit.run.directory import open_directory, read_status, write_status
 from toolkit.run.environment import environment
 from toolkit.run.files import write_atomic
@@ -131,7 +132,7 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
     except VtkError as error:
         raise _failed(directory, run, error) from None
     except BaseException as error:
-        told = mendable(run, error)
+        told = exit_error(error) if isinstance(error, SystemExit) else mendable(run, error)
         if told is not None:
             raise _failed(directory, run, told) from error
         write_status(directory, "failed", reason=repr(error), step=run.step)
