@@ -292,7 +292,7 @@ class CountingMetric(Good):
 
 
 FAULTS: list[tuple[str, type[Good], str]] = [
-    ("bundle", KeyedByNumber, "data.meta reads differently from the bundle"),
+    ("bundle", KeyedByNumber, "data.meta['names'] of vtk_data of the task 'good' (plugin-under-test 0) has the key 0"),
     ("bundle", OwnWeights, "the bundle holds another model than the run's"),
     ("bundle", NoEvaluation, "`vtk eval` of the finished run fails: these data are not those"),
     ("determinism", RestlessOptimizer, "state.optimizer.param_groups.0.tick"),

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from good_task import RECIPE, Good, write_samples
+from plugin_site import Site
 from pydantic import ConfigDict, Field, model_validator
 
 from toolkit import Data, Option, Recipe, Section, VtkError, hookimpl
-from toolkit.testing import TASK_CHECKS, ConformanceError, NotApplicable, Subject, check_task
+from toolkit.testing import TASK_CHECKS, ConformanceError, NotApplicable, Subject, check_task, entry_of
 from toolkit.testing.numbers import NoisyNumbers, NumbersData, NumbersRecipe
 
 Make = Callable[..., Subject]
@@ -303,7 +304,65 @@ def test_a_bad_file_that_raises_a_bare_exception(subject: Make) -> None:
 
 
 def test_records_that_are_no_json(subject: Make) -> None:
-    assert "the record of 0.txt is no JSON" in failure("predict", subject(Tensors())).found
+    found = failure("predict", subject(Tensors()))
+    assert "returned a record with a Tensor of shape (1, 1) as 'value', which JSON cannot say" in found.found
+    assert ".item()" in found.remedy
+
+
+class Undrawn(Good):
+    @hookimpl
+    def vtk_predict(self, bundle: Any, inputs: Any, drawings: Any) -> list[dict[str, Any]]:
+        return super().vtk_predict(bundle, inputs)
+
+
+def test_drawings_that_are_taken_and_not_made(subject: Make) -> None:
+    found = failure("predict", subject(Undrawn()))
+    assert re.search(r"with --draw .*0\.txt: was not drawn: vtk_predict of the task 'good'", found.found)
+    assert "write a PNG to each path in `drawings`" in found.remedy
+
+
+class Lossy(Good):
+    @hookimpl
+    def vtk_loss(self) -> Any:
+        return lambda output, batch: ((output - batch.targets) ** 2).mean().item()
+
+
+def test_a_wrong_answer_is_told_as_the_users_of_the_plugin_read_it(subject: Make) -> None:
+    says = "the function from vtk_loss of the task 'good' (plugin-under-test 0) returned the float"
+    lossy = subject(Lossy())
+    for check in ("determinism", "resume", "bundle", "predict", "plan"):
+        found = failure(check, lossy)
+        assert says in found.found
+        assert "a scalar tensor" in found.remedy
+
+
+def test_what_ends_every_run_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        check_task(Untouched(), {**RECIPE, "task": "good"}, files=write_samples, without=["imports"])
+    assert str(caught.value).count("vtk_model of the task 'good' (plugin-under-test 0) returned the class Linear") == 1
+
+
+class Untouched(Good):
+    @hookimpl
+    def vtk_model(self) -> Any:
+        from torch import nn
+
+        return nn.Linear
+
+
+def test_an_extension_that_is_installed_and_hidden(subject: Make, tmp_path: Path) -> None:
+    """A recipe that names the author's second extension is no misspelt one; leaving it out needs no listing."""
+    site = Site(tmp_path / "site")
+    site.folder.mkdir()
+    module = "class Log: ...\nplugin = Log()\n"
+    site.install("vtk-good", extensions={"csv-log": "csv_log:plugin"}, modules={"csv_log": module})
+    with site.active():
+        with pytest.raises(VtkError) as caught:
+            subject(Good(), "extensions.csv-log=true").resolve()
+        assert "the extension 'csv-log' is installed, but hidden while a test runs" in str(caught.value)
+        assert 'beside=[entry_of("csv-log", "extension")]' in str(caught.value)
+        subject(Good(), "extensions.csv-log=true", beside=[entry_of("csv-log", "extension")]).resolve()
+        TASK_CHECKS["schema"](subject(Good(), "extensions.csv-log=false"))
 
 
 def test_predicting_needs_files_to_compare_with(tmp_path: Path) -> None:

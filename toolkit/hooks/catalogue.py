@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import CORE, DISABLE, Kind, Loaded, Plugin, RecipeFolder, Status, is_named
@@ -31,6 +31,9 @@ class Catalogue:
         disabled: names, ``distribution:name`` or ``*`` for all that are not built in; by default what the
             environment variable ``VTK_DISABLE_PLUGINS`` lists, separated by commas.
     """
+
+    # Installed, and not to be found while a test hides them.
+    hidden: ClassVar[tuple[Plugin, ...]] = ()
 
     def __init__(self, plugins: Iterable[Plugin] | None = None, *, disabled: Iterable[str] | None = None) -> None:
         self._given = None if plugins is None else list(plugins)

@@ -57,6 +57,10 @@ def loaded(entry: Plugin) -> Loaded:
 def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -> RecipeError:
     """A misspelt name is the recipe's fault; a name that nothing resembles is a plugin that is not installed."""
     names = catalogue.names(kind)
+    if any(p.kind == kind and p.goes_by(name) for p in catalogue.hidden):
+        wanted = f'beside=[entry_of("{name}", "{kind}")]'
+        message = f"the {kind} {name!r} is installed, but hidden while a test runs; name it there: {wanted}"
+        return RecipeError([Problem(mark, key, message)], code=ExitCode.UNAVAILABLE)
     close = nearest(name, names)
     if close:
         message = f"no {kind} is called {name!r}; did you mean {quoted(close)}?"

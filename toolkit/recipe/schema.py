@@ -120,7 +120,8 @@ def _extensions_schema(described: Iterable[Loaded], installed: Iterable[Plugin],
         "type": "object",
         "properties": dict(sorted(properties.items())),
         "patternProperties": {"^[^:]+:[^:]+$": {**anything, "description": "An extension by its full name."}},
-        "additionalProperties": False,
+        # `false` takes out what is not there either, as another machine's plugins may be.
+        "additionalProperties": {"const": False},
     }
 
 

@@ -117,8 +117,13 @@ def _drawing_board(folder: Path) -> Iterator[Path]:
         shutil.rmtree(board, ignore_errors=True)
 
 
+def draws(bundle: Bundle) -> bool:
+    """Whether the task can draw its answers."""
+    return any("drawings" in answer.argnames for answer in bundle.manager.hook.vtk_predict.get_hookimpls())
+
+
 def _require_drawing(bundle: Bundle) -> None:
-    if not any("drawings" in answer.argnames for answer in bundle.manager.hook.vtk_predict.get_hookimpls()):
+    if not draws(bundle):
         raise VtkError(
             f"the task {bundle.task!r} does not draw its answers", hint="leave --draw out", code=ExitCode.UNAVAILABLE
         )

@@ -168,7 +168,8 @@ def run_checks(
             if name in _ADVICE and not strict:
                 report.advice.append(str(failure))
                 continue
-            failures.append(failure)
+            if failure.found not in [earlier.found for earlier in failures]:  # what ends every run is told once
+                failures.append(failure)
             if name in _FIRST:
                 break
     if len(failures) == 1:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from toolkit.errors import VtkError
+
 
 class ConformanceError(AssertionError):
     """A plugin that fails a check.
@@ -21,3 +27,18 @@ class ConformanceError(AssertionError):
 
 class NotApplicable(Exception):
     """A check that says nothing of this plugin, and why."""
+
+
+def finding(check: Callable[..., None]) -> Callable[..., None]:
+    """The check, with what the toolkit refuses on the way told as what it found."""
+
+    @wraps(check)
+    def told(subject: Any) -> None:
+        try:
+            check(subject)
+        except VtkError as error:
+            head = f"{error.place}: {error.message}" if error.place else error.message
+            name = check.__name__.removeprefix("check_")
+            raise ConformanceError(name, head, error.hint or "mend that") from error
+
+    return told

@@ -24,8 +24,9 @@ def only(*plugins: Plugin) -> Iterator[Catalogue]:
     Holds for everything in this process, ``vtk`` commands included. Other packages' recipes are unknown too, and
     ``VTK_DISABLE_PLUGINS`` is without effect.
     """
-    found = [p for p in installed_plugins() if p.builtin]
-    shown = [*found, *plugins]
+    found = list(installed_plugins())
+    shown = [*(p for p in found if p.builtin), *plugins]
+    hidden, Catalogue.hidden = Catalogue.hidden, tuple(p for p in found if p not in shown)
     before: dict[str, Any] = {name: getattr(catalogue_module, name) for name in _DISCOVERIES}
     disabled = os.environ.pop(DISABLE, None)
     answers: dict[str, list[Any]] = {"installed_plugins": shown, "installed_recipe_folders": []}
@@ -34,6 +35,7 @@ def only(*plugins: Plugin) -> Iterator[Catalogue]:
     try:
         yield Catalogue(shown, disabled=())
     finally:
+        Catalogue.hidden = hidden
         for name, discovery in before.items():
             setattr(catalogue_module, name, discovery)
         if disabled is not None:

@@ -68,6 +68,7 @@ class Subject:
         self.beside = tuple(beside)
         self.files = files
         self.missing = tuple(missing)
+        self._ended: dict[str, Exception] = {}
 
     @property
     def kind(self) -> Kind:
@@ -117,16 +118,24 @@ class Subject:
     @cached_property
     def trained(self) -> Trained:
         """The recipe trained, evaluated and bundled, once."""
-        from toolkit.testing.training import train
-
-        return train(self, "trained", finish=True)
+        return self._train_once("trained", True)
 
     @cached_property
     def again(self) -> Trained:
         """The same, trained a second time."""
+        return self._train_once("again", False)
+
+    def _train_once(self, name: str, finish: bool) -> Trained:
+        """What ended the run is told to every check that asks for it; a second try would find its directory taken."""
         from toolkit.testing.training import train
 
-        return train(self, "again")
+        if name in self._ended:
+            raise self._ended[name]
+        try:
+            return train(self, name, finish=finish)
+        except Exception as error:
+            self._ended[name] = error
+            raise
 
 
 def _task_of(recipe: str | Path | Mapping[str, Any]) -> str | None:

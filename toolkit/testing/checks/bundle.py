@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 
 from toolkit.errors import VtkError
-from toolkit.testing.findings import ConformanceError, NotApplicable
+from toolkit.testing.findings import ConformanceError, NotApplicable, finding
 from toolkit.testing.subject import Subject
 from toolkit.testing.training import silent
 
@@ -16,6 +16,7 @@ _META = (
 )
 
 
+@finding
 def check_bundle(subject: Subject) -> None:
     """A bundle that was moved elsewhere opens, has the run's weights, and evaluates to the run's metrics."""
     from toolkit.testing.compare import differences

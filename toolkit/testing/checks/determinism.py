@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.testing.findings import ConformanceError
+from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 from toolkit.testing.training import Trained, train
 
@@ -12,6 +12,7 @@ _OWN_DRAWS = (
 )
 
 
+@finding
 def check_determinism(subject: Subject) -> None:
     """Two runs with one seed end in the same weights to the bit, on the CPU; so does one with two workers."""
     first = subject.trained

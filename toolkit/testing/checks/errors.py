@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import VtkError
-from toolkit.testing.findings import ConformanceError
+from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 from toolkit.testing.training import silent
 from toolkit.testing.values import existing_paths, sections_in, setting
@@ -16,6 +16,7 @@ from toolkit.testing.values import existing_paths, sections_in, setting
 UNKNOWN_KEY = "no_such_key"
 
 
+@finding
 def check_errors(subject: Subject) -> None:
     """An unknown key in any section is refused with its place in the file; data that are missing, with a VtkError."""
     _check_unknown_keys(subject)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from toolkit.errors import VtkError
-from toolkit.testing.findings import ConformanceError
+from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 
 # The core's own flags; a task's flag of the same name would never be seen.
 _TAKEN = ("--out", "--set", "--demo", "--resume", "--device", "--quiet", "--json", "--data", "--split", "--help")
 
 
+@finding
 def check_hooks(subject: Subject) -> None:
     """Hooks are spelt and marked rightly, the required ones are there, and flags stand for keys that exist."""
     try:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from toolkit.testing.findings import ConformanceError, NotApplicable
+from toolkit.testing.findings import ConformanceError, NotApplicable, finding
 from toolkit.testing.subject import Subject
 
 HEAVY = ("torch", "torchvision", "timm", "albumentations", "sklearn", "scipy", "matplotlib", "torchmetrics")
@@ -28,6 +28,7 @@ print(json.dumps([listed, [name for name in heavy if name in sys.modules]]))
 """
 
 
+@finding
 def check_imports(subject: Subject) -> None:
     """A fresh Python lists the plugins without importing this one, and reads its schema without torch and its like."""
     place = _place(subject)

@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolkit.testing.findings import ConformanceError
+from toolkit.errors import ExitCode
+from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 from toolkit.testing.training import silent
 from toolkit.testing.values import existing_paths, setting
 
 
+@finding
 def check_plan(subject: Subject) -> None:
     """The plan is found, one step can be tried, and nothing is written into the present folder."""
     from toolkit.run.plan import make_plan
@@ -25,6 +27,8 @@ def check_plan(subject: Subject) -> None:
             plan = make_plan(resolved, console=silent())
         written = sorted(path.name for path in folder.iterdir())
         plan = plan if plan.problem is not None else make_plan(resolved, console=silent(), trial=True)
+    if plan.problem is not None and plan.problem.code == ExitCode.UNAVAILABLE:
+        raise plan.problem  # the plugin itself, whether it is checked or run
     if plan.problem is not None:
         raise ConformanceError(
             "plan",

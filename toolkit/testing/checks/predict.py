@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import VtkError
-from toolkit.testing.findings import ConformanceError, NotApplicable
+from toolkit.testing.findings import ConformanceError, NotApplicable, finding
 from toolkit.testing.subject import Subject
 
 _TOLERANCE = 1e-4
@@ -18,6 +18,7 @@ _ONE_WAY = (
 )
 
 
+@finding
 def check_predict(subject: Subject) -> None:
     """``vtk_predict`` puts into the model what evaluation puts into it, answers in order, and survives bad files."""
     _require_predicting(subject)
@@ -37,6 +38,7 @@ def check_predict(subject: Subject) -> None:
     records, rows = _predict(subject, paths)
     _check_records(records, paths)
     _compare(rows, _rows_of(result.outputs, rows), paths)
+    _check_drawings(subject, paths[:2])
     _check_bad_files(subject, paths[0])
 
 
@@ -121,6 +123,22 @@ def _check_records(records: list[dict[str, Any]], paths: Sequence[Path]) -> None
         if "file" in record and Path(record["file"]) != path:
             raise ConformanceError(
                 "predict", f"the record at the place of {path} is of {record['file']}", "answer in the order of inputs"
+            )
+
+
+def _check_drawings(subject: Subject, paths: Sequence[Path]) -> None:
+    """A task that takes ``drawings`` makes a PNG of each."""
+    from toolkit.run.predict import draws, predict_files
+
+    with subject.alone() as catalogue:
+        bundle = _bundle(subject, catalogue)
+        predictions = list(predict_files(bundle, paths, subject.folder / "drawn")) if draws(bundle) else []
+    for prediction in predictions:
+        if prediction.error is not None:
+            raise ConformanceError(
+                "predict",
+                f"with --draw {prediction.error.place}: {prediction.error.message}",
+                "write a PNG to each path in `drawings`, or do not take that argument",
             )
 
 

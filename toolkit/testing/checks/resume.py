@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.testing.findings import ConformanceError, NotApplicable
+from toolkit.testing.findings import ConformanceError, NotApplicable, finding
 from toolkit.testing.subject import Subject
 from toolkit.testing.training import Trained, interrupt, train
 
@@ -13,6 +13,7 @@ _KEEP = (
 )
 
 
+@finding
 def check_resume(subject: Subject) -> None:
     """A run is interrupted twice and resumed; weights, optimizer and plugins' state must be equal to the bit.
 

@@ -8,10 +8,11 @@ from typing import Any, Literal, get_origin
 
 from toolkit.errors import VtkError
 from toolkit.recipe.section import Section
-from toolkit.testing.findings import ConformanceError
+from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 
 
+@finding
 def check_schema(subject: Subject) -> None:
     """It is valid JSON Schema, every key has a description, and a recipe that a run wrote down reads the same."""
     schema = subject.loaded.schema
