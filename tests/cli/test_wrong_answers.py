@@ -262,6 +262,62 @@ def test_a_drawing_that_is_missing(author: Callable[[str], Vtk], trained: Path, 
     assert err.count("error:") == 1
 
 
+FLAGS = [
+    (
+        "Option('--count', key='data.cuont', help='.')",
+        "--count: the schema has no key 'data.cuont'; did you mean 'data.co",
+    ),
+    ("Option('--n', key='zzzz', help='.')", "--n: the schema has no key 'zzzz'"),
+]
+
+
+@pytest.mark.parametrize(("option", "fault"), FLAGS)
+def test_a_flag_that_leads_nowhere(option: str, fault: str, author: Callable[[str], Vtk]) -> None:
+    """It is told although nobody gives the flag, and by ``vtk plugins --check``."""
+    vtk = author(hook("vtk_options", f"from toolkit import Option; return [{option}]"))
+    for command in (["run", "denoise.yaml"], ["check", "denoise.yaml"]):
+        code, _, err = vtk(*command)
+        assert code == ExitCode.UNAVAILABLE
+        assert "the task 'denoise' of vtk-denoise 0.1.0 has flags that lead nowhere" in err
+        assert fault in err
+    code, out, _ = vtk("plugins", "--check")
+    assert code == ExitCode.CHECK_FAILED
+    assert fault in out
+
+
+def test_flags_that_are_none(author: Callable[[str], Vtk]) -> None:
+    code, _, err = author(hook("vtk_options", "return ['--count']"))("check", "denoise.yaml")
+    assert code == ExitCode.UNAVAILABLE
+    assert f"vtk_options {OWNER} returned a list of 1 (str)" in err
+
+
+def test_an_error_in_a_hook_is_told_as_its_plugins(author: Callable[[str], Vtk]) -> None:
+    code, _, err = author(hook("vtk_survey", "return torch.ones(3).reshape(2)"))("check", "denoise.yaml", "--report")
+    assert code == ExitCode.BUG
+    assert err.startswith("Traceback")
+    last = err.strip().splitlines()[-1]
+    assert last.startswith(
+        "error: raised in vtk_survey of the task denoise (vtk-denoise 0.1.0), which is not a part of"
+    )
+
+
+def test_an_error_beyond_the_hooks_is_told_as_its_plugins(author: Callable[[str], Vtk]) -> None:
+    """A data set's, which no hook's call is around; and not as that of an extension whose wrapper it passes."""
+    data = """
+    @hookimpl
+    def vtk_data(self):
+        class Broken(NoisyNumbers):
+            def __getitem__(self, index):
+                return {}["no such sample"]
+        return Data(train=Broken(16, 0.0))
+    """
+    code, _, err = author(data)("run", "denoise.yaml", "--quiet", "--set", "extensions.progress=true")
+    assert code == ExitCode.BUG
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("error: raised in Denoise.vtk_data.<locals>.Broken.__getitem__ (")
+    assert " of the task denoise (vtk-denoise 0.1.0)" in last
+
+
 METAS = [
     ("{'size': (1, 2)}", "data.meta['size'] of vtk_data", "is a tuple, which JSON turns into a list; use a list"),
     ("{'a': [{'b': (1,)}]}", "data.meta['a'][0]['b'] of vtk_data", "is a tuple, which JSON turns"),

@@ -96,7 +96,7 @@ def test_flags_that_cannot_work(subject: Make) -> None:
     taken = failure("hooks", subject(Flags(Option("--out", key="data.count", help="."))))
     assert "'--out', which cannot be given" in taken.found
     nowhere = failure("hooks", subject(Flags(Option("--n", key="data.number", help="."))))
-    assert "--n for the recipe key 'data.number', which the schema does not have" in nowhere.found
+    assert "--n: the schema has no key 'data.number'" in nowhere.found
     TASK_CHECKS["hooks"](subject(Flags(Option("--n", key="data.count", help="."))))
 
 

@@ -78,8 +78,12 @@ def _out_of_memory(error: BaseException) -> str:
 
 
 def _bug(error: BaseException) -> int:
+    from toolkit.hooks.blame import blamed
+    from toolkit.hooks.catalogue import Catalogue
+
     traceback.print_exception(error, file=sys.stderr)
-    click.echo("error: this is a bug in the toolkit or in a plugin; please report it with the lines above", err=True)
+    whose = blamed(error, Catalogue().plugins) or "this is a bug in the toolkit or in a plugin"
+    click.echo(f"error: {whose}; please report it with the lines above", err=True)
     return int(ExitCode.BUG)
 
 

@@ -19,11 +19,8 @@ from typing import Any
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import Loaded, Plugin
 from toolkit.hooks.lint import few, implemented
-from toolkit.hooks.loading import remedy
 from toolkit.hooks.types import Option
-from toolkit.recipe.nodes import MapNode, Mark
 from toolkit.recipe.plugins import loaded, options_of
-from toolkit.recipe.shape import shape_at
 
 
 @dataclass(frozen=True)
@@ -43,14 +40,6 @@ def examine(entry: Plugin) -> Examined:
     """
     plugin = loaded(entry)
     flags = list(options_of(plugin)) if entry.kind == "task" else []
-    astray = [flag for flag in flags if not _has_place(plugin, flag)]
-    if astray:
-        lines = [f"{flag.flag}: the schema has no key {flag.key!r}" for flag in astray]
-        raise VtkError(
-            f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that lead nowhere:\n{few(lines)}",
-            hint=f"entry point {entry.value}; {remedy(entry)}",
-            code=ExitCode.UNAVAILABLE,
-        )
     return Examined(plugin, implemented(plugin.plugin), flags)
 
 
@@ -73,10 +62,6 @@ def examine_recipes(paths: Sequence[Path]) -> None:
             faults.append(str(error).splitlines()[0])
     if faults:
         raise VtkError(f"{len(faults)} of {len(paths)} recipes cannot be loaded:\n{few(faults)}", code=ExitCode.RECIPE)
-
-
-def _has_place(plugin: Loaded, flag: Option) -> bool:
-    return shape_at(plugin.schema, MapNode({}, Mark(flag.flag)), tuple(flag.key.split("."))) is not None
 
 
 def _verdict(subject: dict[str, Any]) -> dict[str, Any]:

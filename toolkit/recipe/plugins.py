@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.answers import described, owned, wrong_answer
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.early import ask
 from toolkit.hooks.entry import Kind, Loaded, Plugin
@@ -13,10 +14,11 @@ from toolkit.hooks.loading import load, remedy
 from toolkit.hooks.manager import try_out
 from toolkit.hooks.types import Option
 from toolkit.recipe.defaults import bad_defaults
-from toolkit.recipe.nodes import Mark, Node, ScalarNode
+from toolkit.recipe.nodes import MapNode, Mark, Node, ScalarNode
 from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted
 from toolkit.recipe.section import Section
 from toolkit.recipe.sections import Recipe
+from toolkit.recipe.shape import Shape, shape_at
 
 
 def load_task(node: Node | None, top: Mark, catalogue: Catalogue) -> Loaded:
@@ -71,9 +73,45 @@ def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -
 
 
 def options_of(task: Loaded) -> Sequence[Option]:
-    """The command-line flags that the task declares."""
-    hook = getattr(task.plugin, "vtk_options", None)
-    return list((ask(task.entry, "vtk_options", hook) if hook else None) or ())
+    """The command-line flags that the task declares.
+
+    Raises:
+        VtkError: something that is no flag, or a flag for a key that the schema does not have.
+    """
+    hook, entry = getattr(task.plugin, "vtk_options", None), task.entry
+    options = (ask(entry, "vtk_options", hook) if hook else None) or ()
+    if not (isinstance(options, list | tuple) and all(isinstance(option, Option) for option in options)):
+        wanted = "it must return a list of toolkit.Option, or None"
+        raise wrong_answer(f"vtk_options of {owned(entry)} returned {described(options)}", wanted)
+    if astray := [option for option in options if not has_key(task.schema, option.key)]:
+        raise VtkError(
+            f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that lead nowhere:\n"
+            f"{few([_astray(task.schema, option) for option in astray])}",
+            hint=f"entry point {entry.value}; {remedy(entry)}",
+            code=ExitCode.UNAVAILABLE,
+        )
+    return options
+
+
+def has_key(schema: type[Section], key: str) -> bool:
+    """Whether a recipe may have the dotted ``key``, if only with some sections of a choice."""
+    path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    if shape_at(schema, MapNode({}, Mark(key)), path) is not None:
+        return True
+    places = [Shape(schema)]
+    for part in path:
+        inner = [shape for place in places for shape in place.parts]
+        fields = [shape.model.model_fields.get(str(part)) for shape in inner if shape.model is not None]
+        places = inner if isinstance(part, int) else [Shape.of_field(field) for field in fields if field is not None]
+    return bool(places)
+
+
+def _astray(schema: type[Section], option: Option) -> str:
+    from toolkit.recipe.reference import own_keys
+
+    close = nearest(option.key, [row["key"] for row in own_keys(schema)])
+    meant = f"; did you mean {quoted(close)}?" if close else ""
+    return f"{option.flag}: the schema has no key {option.key!r}{meant}"
 
 
 def _schema(plugin: object, entry: Plugin) -> type[Section]:
