@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toolkit.data.decode import ImageError
     from toolkit.data.image_files import find_images, read_image, read_mask
     from toolkit.data.report.survey import Survey, SurveyPart
     from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
@@ -33,6 +34,7 @@ _HOMES = {
     "Data": "toolkit.data.types",
     "ExitCode": "toolkit.errors",
     "Figure": "toolkit.run.report",
+    "ImageError": "toolkit.data.decode",
     "IndexBatch": "toolkit.data.types",
     "Option": "toolkit.hooks.types",
     "OptimizerSetup": "toolkit.hooks.types",
@@ -60,6 +62,7 @@ __all__ = [
     "Data",
     "ExitCode",
     "Figure",
+    "ImageError",
     "IndexBatch",
     "OptimizerSetup",
     "Option",

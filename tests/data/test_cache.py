@@ -141,7 +141,7 @@ def test_many_writers_of_one_picture(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [KEY]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path.name != "used"] == [KEY]
 
 
 def test_a_folder_that_takes_nothing_stops_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -274,3 +274,36 @@ def test_a_picture_that_appears_while_it_is_looked_for_is_not_taken_for_a_damage
 def test_a_folder_for_memory_is_refused() -> None:
     with pytest.raises(ValueError, match="folder goes with keep: disk"):
         CacheSection(keep="ram", folder="somewhere")
+
+
+def test_a_file_replaced_by_another_of_its_size_and_time_is_another_picture(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.bmp", tmp_path / "b.bmp"
+    for number, file in enumerate((path, other)):
+        cv2.imwrite(str(file), np.full((8, 8, 3), number, np.uint8))
+        os.utime(file, (10**9, 10**9))
+    assert path.stat().st_size == other.stat().st_size
+    before = picture_keys([path], "")
+    os.replace(other, path)
+    assert path.stat().st_mtime == 10**9
+    assert picture_keys([path], "") != before
+
+
+def test_a_reserve_of_the_disk_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = DiskStore(tmp_path / ("a" * 16), reserve=1e18)
+    with caplog.at_level(logging.WARNING):
+        store.put(KEY, PICTURE)
+    assert store.get(KEY) is None
+    assert "GB are free" in caplog.text
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_group_that_was_cleared_away_in_use_is_found_again(tmp_path: Path) -> None:
+    mine, other = "a" * 16, "b" * 16
+    store = DiskStore(tmp_path / mine)
+    trim(tmp_path, mine, 10**9)
+    store.put(KEY, PICTURE)
+    trim(tmp_path, other, 0)
+    assert not (tmp_path / mine).exists()
+    store.put(KEY, PICTURE)
+    assert trim(tmp_path, other, 0) == 0
+    assert not (tmp_path / mine).exists()

@@ -346,3 +346,16 @@ def test_labels_of_any_sequence_are_compared(drawn: Path, tmp_path: Path) -> Non
 def test_a_part_of_unequal_lengths_is_refused() -> None:
     with pytest.raises(ValueError, match="2 names, but 1 labels"):
         SurveyPart(["a", "b"], [("cat",)])
+
+
+def test_what_only_pillow_stumbles_over_is_no_fault(clean: Path, tmp_path: Path) -> None:
+    found, encoded = cv2.imencode(".png", cv2.imread(str(next(clean.rglob("*.jpg")))))
+    assert found
+    data = encoded.tobytes()
+    body = b"zTXt" + b"note\0\0" + zlib.compress(b"\0" * 2**21)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    header = 8 + 25  # signature and IHDR
+    (tmp_path / "a.png").write_bytes(data[:header] + chunk + data[header:])
+    decode(tmp_path / "a.png")
+    report = check_data(Survey("", {"train": SurveyPart(["a.png"], files=[tmp_path / "a.png"])}))
+    assert report.faults == []

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -199,3 +200,17 @@ def test_damage_gives_pixels_or_the_one_error(data: st.DataObject, golden: dict[
 def test_noise_is_refused(content: bytes, head: bytes) -> None:
     with pytest.raises(ImageError):
         decode_bytes(head + content, "noise")
+
+
+def test_a_second_size_does_not_get_round_the_cap() -> None:
+    """A frame header of a small picture, put behind the true one."""
+    found, encoded = cv2.imencode(".jpg", np.zeros((200, 200, 3), np.uint8))
+    assert found
+    data = encoded.tobytes()
+    start = data.index(b"\xff\xc0")
+    length = int.from_bytes(data[start + 2 : start + 4], "big")
+    header = bytearray(data[start : start + 2 + length])
+    header[5:9] = (16).to_bytes(2, "big") * 2
+    crafted = data[: start + 2 + length] + bytes(header) + data[start + 2 + length :]
+    with pytest.raises(ImageError, match="two sizes"):
+        decode_bytes(crafted, "a.jpg", max_pixels=1000)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from toy_task import NoisyNumbers
 
-from toolkit import read_image
+from toolkit import ImageError, read_image, read_mask
 from toolkit.data.loaders import Loader, build_loader
 from toolkit.errors import VtkError
 from toolkit.run.loop import fit
@@ -92,3 +94,21 @@ def test_a_batch_of_which_nothing_is_left_takes_its_step(run: Run) -> None:
     fit(run)
     assert run.position.step == 8
     assert all(torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True))
+
+
+def test_a_mask_and_a_reader_of_ones_own_are_left_out_too(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "colours.png"), np.zeros((4, 4, 3), np.uint8))
+
+    class Masks(Numbers):
+        def __getitem__(self, index: Any) -> dict[str, torch.Tensor]:
+            if index == 1:
+                read_mask(tmp_path / "colours.png")
+            if index == 2:
+                raise ImageError("scan.dcm", "has no pixels")
+            return super().__getitem__(index)
+
+    told: list[Any] = []
+    made = build_loader(Masks(tmp_path, 4, ()), batch_size=4, workers=0, on_bad_image="skip", on_skip=told.extend)
+    (batch,) = list(made.once(0))
+    assert len(batch["input"]) == 2
+    assert [one.path for one in told] == [str(tmp_path / "colours.png"), "scan.dcm"]

@@ -7,6 +7,7 @@ temporary name and renamed, so any number of runs and workers may fill the same 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import mmap
@@ -30,13 +31,14 @@ __all__ = ["DiskStore", "MemoryStore", "Store", "cache_folder", "free_memory", "
 
 Pixels = npt.NDArray[np.uint8]
 
-_VERSION = 1
+_VERSION = 2
 _HEAD = struct.Struct("<8sIIII")
 """Magic, height, width, channels, CRC-32 of the pixels."""
 _MAGIC = b"vtkpix1\n"
 _USED = "used"
 _GROUP = re.compile("[0-9a-f]{16}")
 _ABANDONED = 3600.0
+_RESERVE = 2e9
 _ASSUMED_MEMORY = 2 << 30
 
 
@@ -75,11 +77,15 @@ class DiskStore:
     """Pictures as memory-mapped files, one each, in a folder that runs and worker processes share.
 
     A file that is cut short or damaged (CRC-32, looked at once in each process) is removed and made anew.
-    Where the disk is full, nothing more is kept, and that is said.
+    Where the disk is nearly full, nothing more is kept, and that is said.
+
+    Args:
+        folder: of one group of pictures.
+        reserve: bytes of the disk that are left free, for checkpoints.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, reserve: float = _RESERVE) -> None:
+        self.folder, self.reserve = folder, reserve
         self._sound: set[str] = set()
         self._full = False
 
@@ -90,8 +96,10 @@ class DiskStore:
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError:  # another run may make it this very moment, so it must not be looked for again
             return None
-        except (OSError, ValueError):  # an empty file cannot be mapped
+        except ValueError:  # an empty file cannot be mapped
             self._discard(path)
+            return None
+        except OSError:  # says nothing of the file: too many are open, or it may not be read
             return None
         pixels = _unpacked(content, check=key not in self._sound)
         if pixels is None:
@@ -105,18 +113,30 @@ class DiskStore:
             return
         path, temporary, pixels = self._path(key), None, np.ascontiguousarray(pixels)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_room_for(path, pixels.nbytes)
             handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
             with os.fdopen(handle, "wb") as file:
                 file.write(_HEAD.pack(_MAGIC, *pixels.shape, zlib.crc32(pixels.data)))
                 file.write(pixels.data)
             os.replace(temporary, path)
         except OSError as error:
-            self._full = True
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
+            if path.exists():  # Windows replaces no file that another run has mapped
+                return
+            self._full = True
             logging.getLogger(__name__).warning("warning: no more pictures are cached in %s: %s", self.folder, error)
+
+    def _make_room_for(self, path: Path, size: int) -> None:
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / _USED).touch()  # lost where another run cleared the whole group away
+        free = shutil.disk_usage(self.folder).free
+        if free - size < self.reserve:
+            raise OSError(
+                errno.ENOSPC, f"{free / 1e9:,.1f} GB are free, and {self.reserve / 1e9:,.1f} are left to others"
+            )
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key
@@ -138,7 +158,9 @@ def _unpacked(content: mmap.mmap, *, check: bool) -> Pixels | None:
 
 
 def picture_keys(paths: Sequence[str | os.PathLike[str]], form: str) -> list[str]:
-    """Names each file's picture: hashes of its path, size and time of change, and of the form it is kept in.
+    """Names each file's picture: hashes of its path, size, times of change and inode, and of the form it is kept in.
+
+    A file replaced by one of the same size and modification time, as unpacking an archive does, is another file still.
 
     Args:
         form: everything else that the kept pixels depend on. The decoders' versions are added.
@@ -150,7 +172,7 @@ def picture_keys(paths: Sequence[str | os.PathLike[str]], form: str) -> list[str
         digest.update(os.path.abspath(path).encode(errors="surrogateescape"))
         with contextlib.suppress(OSError):  # a file that is missing is told when it is read
             stat = os.stat(path)
-            digest.update(f"\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
+            digest.update(f"\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\0{stat.st_ino}".encode())
         keys.append(digest.hexdigest()[:40])
     return keys
 

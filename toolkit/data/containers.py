@@ -101,6 +101,8 @@ def _inspect_jpeg(data: bytes) -> Container:
             continue
         (length,) = struct.unpack_from(">H", data, position)
         if marker in _JPEG_START_OF_FRAME:
+            if width:  # decoders differ in which they take
+                raise MalformedError("is damaged: it states two sizes")
             precision, height, width, components = struct.unpack_from(">BHHB", data, position + 2)
         elif marker == 0xE1 and data.startswith(b"Exif\0\0", position + 2) and orientation == 1:
             orientation = exif_orientation(data[position + 8 : position + length])

@@ -14,6 +14,7 @@ from toolkit.data.decode import (
     MAX_PIXELS,
     OPENERS,
     Encoded,
+    ImageError,
     check_size,
     tiff_orientation,
     told,
@@ -73,8 +74,8 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> npt.NDA
         uint8 of shape (height, width, 3), 0 to 255, C-contiguous, writeable.
 
     Raises:
-        VtkError: the file is missing (``NO_INPUT``), or it is no picture, cut short, damaged or larger than 179 million
-            pixels (``DATA``). It names the file.
+        ImageError: the file is missing (``NO_INPUT``), or it is no picture, cut short, damaged or larger than 179
+            million pixels (``DATA``). It names the file.
     """
     return Encoded.of_file(path).pixels(upright=upright)
 
@@ -93,7 +94,7 @@ def read_mask(path: str | os.PathLike[str], *, upright: bool = True) -> Numbers:
         Of shape (height, width), C-contiguous, writeable: uint8, or uint16 for files of 16 bits.
 
     Raises:
-        VtkError: as for :func:`read_image`, and for what cannot hold labels: colours, an alpha channel, a compression
+        ImageError: as for :func:`read_image`, and for what cannot hold labels: colours, an alpha channel, a compression
             that changes numbers (JPEG, WebP, …), more than 16 bits.
     """
     encoded = Encoded.of_file(path)
@@ -139,5 +140,5 @@ def _fault(image: Any) -> str | None:
     return None
 
 
-def _no_mask(path: str | os.PathLike[str], reason: str) -> VtkError:
-    return VtkError(reason, place=os.fspath(path), hint=_SAVE_AS)
+def _no_mask(path: str | os.PathLike[str], reason: str) -> ImageError:
+    return ImageError(path, f"is no mask: {reason}", hint=_SAVE_AS)

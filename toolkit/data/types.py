@@ -137,9 +137,9 @@ class Data:
         sample_weights: relative frequency with which each training sample is drawn (with replacement), or None.
         fingerprint: names the training data's content; saved in the bundle.
         plan: what ``vtk check`` shows of the data, e.g. ``{"classes": {"cat": 80}}``.
-        on_bad_image: what becomes of a sample for which ``dataset[i]`` raises what :func:`~toolkit.read_image` or
-            :func:`~toolkit.read_mask` raises: ``error`` stops the run; ``skip`` leaves it out, and its batch has one
-            sample less. Datasets with ``__getitems__`` see to this themselves.
+        on_bad_image: what becomes of a sample for which ``dataset[i]`` raises an :class:`~toolkit.ImageError`, as
+            :func:`~toolkit.read_image` and :func:`~toolkit.read_mask` do: ``error`` stops the run; ``skip`` leaves it
+            out, and its batch has one sample less. Datasets with ``__getitems__`` see to this themselves.
         bad_image_limit: share of a split's samples that may be left out, rounded up to whole samples; beyond it the
             run stops.
         restored: set by the core when weights come from a bundle or a checkpoint, so that ``vtk_model`` fetches none.

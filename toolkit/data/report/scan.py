@@ -101,7 +101,15 @@ def read_file(file: Path) -> Record:
         width, height = container.size if (container.orientation or 1) < 5 else container.size[::-1]
     seen = look(pixels)
     grey = int((seen.thumbnail.max(axis=2) - seen.thumbnail.min(axis=2)).max()) <= 3
-    return Record("", "", len(data), content, form, _kinds(data, container), width, height, seen, grey)
+    return Record("", "", len(data), content, form, _kinds_told(data, container), width, height, seen, grey)
+
+
+def _kinds_told(data: bytes, container: Container) -> tuple[str, ...]:
+    """As :func:`_kinds`; none where Pillow stumbles over what the decoder needs not."""
+    try:
+        return _kinds(data, container)
+    except Exception:  # its parsers raise whatever they ran into
+        return ()
 
 
 def _kinds(data: bytes, container: Container) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.sources.missing import listed
-from toolkit.errors import VtkError
+from toolkit.errors import ExitCode, VtkError
 
 __all__ = ["DELIMITERS", "Table", "bad_line", "read_table"]
 
@@ -104,6 +104,8 @@ def _rows(file: Path, reader: Any) -> Iterator[Line]:
 def _told(file: Path) -> Iterator[None]:
     try:
         yield
+    except OSError as error:
+        raise VtkError(f"cannot be read: {error.strerror or error}", place=str(file), code=ExitCode.NO_INPUT) from error
     except UnicodeDecodeError as error:
         raise VtkError(
             f"not a UTF-8 text file: {error.reason} at byte {error.start}",
