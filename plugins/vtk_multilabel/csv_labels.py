@@ -180,7 +180,12 @@ class CsvLabels(Source):
             faults += missing_rows(part.file, [(row.line, row.fields[0]) for row in missing])
             gone = {row.line for row in missing}
             tables[split] = replace(part, rows=[row for row in part.rows if row.line not in gone])
-        faults += unlisted(tables["train"].root, (row.path for part in tables.values() for row in part.rows))
+        one_root = _under_one_root(tables)
+        base = one_root["train"].root
+        listed_files = (row.path for part in one_root.values() for row in part.rows)
+        if base != tables["train"].root:
+            listed_files = (os.path.abspath(base / path) for path in listed_files)
+        faults += unlisted(tables["train"].root, listed_files)
         return survey_of(self._found(tables), self.place, faults)
 
     def _tables(self) -> dict[str, _Part]:
@@ -188,26 +193,32 @@ class CsvLabels(Source):
         for split, file in (("val", self.val_file), ("test", self.test_file)):
             if file is not None:
                 tables[split] = self._read(file)
+        _require_apart(tables)
         return tables
 
     def _found(self, tables: dict[str, _Part]) -> Found:
         if self.split_column is not None:
             tables = _by_split(tables["train"], self.split_column)
         classes = self._classes(tables["train"])
-        parts = {split: _index(part, classes, split) for split, part in tables.items()}
+        parts = {split: _index(part, classes, split) for split, part in _under_one_root(tables).items()}
         return Found(parts["train"], parts.get("val"), parts.get("test"))
 
     def column(self, name: str) -> dict[str, str]:
         """The values of a column of all tables, by path."""
+        files = [existing_file(file, self.obtain) for file in (self.file, self.val_file, self.test_file) if file]
+        roots = [self._root(file) for file in files]
         values: dict[str, str] = {}
-        for file in (self.file, self.val_file, self.test_file):
-            if file is not None:
-                values |= column_values(existing_file(file, self.obtain), self.path_column, name, self.delimiter)
+        for file, root in zip(files, roots, strict=True):
+            of_table = column_values(file, self.path_column, name, self.delimiter)
+            values |= {_below(_common(roots), root, path): value for path, value in of_table.items()}
         return values
+
+    def _root(self, file: Path) -> Path:
+        return file.parent if self.root is None else existing_folder(self.root, self.obtain)
 
     def _read(self, name: str) -> _Part:
         file = existing_file(name, self.obtain)
-        root = file.parent if self.root is None else existing_folder(self.root, self.obtain)
+        root = self._root(file)
         table = read_table(file, [self.path_column], self.delimiter)
         path = table.column(self.path_column)
         split = None if self.split_column is None else table.column(self.split_column)
@@ -252,6 +263,48 @@ def _once(table: Table, rows: list[Labelled]) -> list[Labelled]:
             other = "" if set(before.labels) == set(row.labels) else " with other labels"
             raise bad_line(table.file, row.line, f"{row.path} stands on line {before.line} already{other}")
     return rows
+
+
+def _require_apart(tables: dict[str, _Part]) -> None:
+    """No image may stand in two tables, under whatever path."""
+    first: dict[str, tuple[_Part, Labelled]] = {}
+    for part in tables.values() if len(tables) > 1 else ():
+        root = os.path.abspath(part.root)
+        for row in part.rows:
+            other, before = first.setdefault(os.path.normpath(os.path.join(root, row.path)), (part, row))
+            if other is not part:
+                raise VtkError(
+                    f"{row.path} stands in {other.file} already, on line {before.line}",
+                    place=f"{part.file}:{row.line}",
+                    hint="training, validation and test must not share images; take it out of one of the tables",
+                )
+
+
+def _under_one_root(tables: dict[str, _Part]) -> dict[str, _Part]:
+    """Tables of several folders with paths from the folder that holds them all, so that a path tells one image."""
+    common = _common([part.root for part in tables.values()])
+    if common is None:
+        return tables
+    return {
+        split: replace(
+            part, root=common, rows=[row._replace(path=_below(common, part.root, row.path)) for row in part.rows]
+        )
+        for split, part in tables.items()
+    }
+
+
+def _common(roots: Sequence[Path]) -> Path | None:
+    """The folder that holds all of them; None where they are one, from which paths can start as they are."""
+    folders = {os.path.abspath(root) for root in roots}
+    return Path(os.path.commonpath(folders)) if len(folders) > 1 else None
+
+
+def _below(common: Path | None, root: Path, path: str) -> str:
+    """A path of a table in ``root`` as it starts from ``common``."""
+    if common is None or os.path.isabs(path):
+        return path
+    prefix = os.path.relpath(root, common).replace(os.sep, "/")
+    return path if prefix == "." else f"{prefix}/{path}"
 
 
 def _by_split(part: _Part, column: str) -> dict[str, _Part]:

@@ -193,6 +193,13 @@ def test_a_manifest_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_manifest_that_nobody_could_read_is_not_written(tmp_path: Path) -> None:
+    both = files({"cat": 2, "dog": 2})
+    with pytest.raises(VtkError, match=r"cat/0\.jpg is in train and in val"):
+        write_manifest(tmp_path / "split.json", manifest_of(Found(both, both), 0))
+    assert list(tmp_path.iterdir()) == []
+
+
 PATIENTS = {"cat": 12, "dog": 12, "emu": 12}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from toolkit.data.manifest import apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.errors import ExitCode, VtkError
 from vtk_multilabel.csv_labels import CsvLabels
 
@@ -102,6 +103,56 @@ def test_a_split_column_and_files_for_each_split_share_one_map_of_labels(folder)
     with_file = source(folder, "path,labels\na.jpg,cat|dog\n", val_file=str(folder / "val.csv")).load()
     assert with_file.val.classes == with_file.train.classes == ("cat", "dog")
     assert with_file.val.targets.tolist() == [[0, 1]]
+
+
+@pytest.fixture
+def two_folders(folder):
+    """Two tables, each in a folder of its own, that name equal paths."""
+    for name, label in (("a", "cat"), ("b", "dog")):
+        (folder / name).mkdir()
+        (folder / name / "0.png").write_bytes(b"x")
+        (folder / name / "1.png").write_bytes(b"x")
+        lines = [f"{i}.png,{label if i else 'cat|dog'},{name}{i}" for i in range(2)]
+        (folder / name / "l.csv").write_text("\n".join(["path,labels,patient", *lines]))
+    return folder
+
+
+def of_files(**files: Path) -> CsvLabels:
+    values = {key: str(file) for key, file in files.items()}
+    return TypeAdapter(CsvLabels).validate_python({"name": "csv", "labels": {"name": "separated"}, **values})
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_equal_paths_of_two_tables_are_told_apart(two_folders, monkeypatch, relative):
+    monkeypatch.chdir(two_folders)
+    base = Path() if relative else two_folders
+    source = of_files(file=base / "a" / "l.csv", val_file=base / "b" / "l.csv")
+    found = source.load()
+    assert (found.train.keys, found.val.keys) == (["a/0.png", "a/1.png"], ["b/0.png", "b/1.png"])
+    assert all(file.is_file() for part in (found.train, found.val) for file in part.files)
+    assert found.val.files[0].samefile(two_folders / "b" / "0.png")
+    assert source.column("patient") == {"a/0.png": "a0", "a/1.png": "a1", "b/0.png": "b0", "b/1.png": "b1"}
+    write_manifest(two_folders / "split.json", manifest_of(found, 0))
+    again = apply_manifest(found, read_manifest(two_folders / "split.json"))
+    assert (again.train.files, again.val.files) == (found.train.files, found.val.files)
+    assert [set(part.names) for part in source.survey().parts.values()] == [set(found.train.keys), set(found.val.keys)]
+
+
+def test_pictures_beside_a_table_are_not_listed_by_another_folders_table(two_folders):
+    (two_folders / "a" / "l.csv").write_text("path,labels\n0.png,cat|dog\n")
+    faults = of_files(file=two_folders / "a" / "l.csv", val_file=two_folders / "b" / "l.csv").survey().faults
+    assert [(fault.kind, [case.files for case in fault.cases]) for fault in faults] == [("unlabelled", [("1.png",)])]
+
+
+def test_an_image_in_two_tables_is_refused(two_folders):
+    one, other = two_folders / "a" / "l.csv", two_folders / "b" / "l.csv"
+    for call in (CsvLabels.load, CsvLabels.survey):
+        with pytest.raises(VtkError, match=r"0\.png stands in .*l\.csv already, on line 2") as caught:
+            call(of_files(file=one, val_file=one))
+        assert caught.value.place == f"{one}:2"
+    other.write_text("path,labels\n../a/1.png,cat\n")
+    with pytest.raises(VtkError, match=r"\.\./a/1\.png stands in .*l\.csv already, on line 3"):
+        of_files(file=one, val_file=other).load()
 
 
 def test_the_recipe_may_fix_the_labels_and_their_order(folder):

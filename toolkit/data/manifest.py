@@ -35,7 +35,12 @@ def manifest_of(found: Found, seed: int) -> dict[str, Any]:
 
 
 def write_manifest(path: str | os.PathLike[str], manifest: Mapping[str, Any]) -> None:
-    """Writes it as JSON, whole or not at all."""
+    """Writes it as JSON, whole or not at all.
+
+    Raises:
+        VtkError: it has a sample twice, so that nobody could read it again, or it cannot be written.
+    """
+    _require_once(manifest["samples"], None)
     final = Path(path)
     partial = final.with_name(f".{final.name}.{os.getpid()}")
     try:
@@ -74,15 +79,18 @@ def _is_manifest(manifest: Any) -> bool:
     return all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists)
 
 
-def _require_once(samples: Mapping[str, Sequence[str]], path: str | os.PathLike[str]) -> None:
+def _require_once(samples: Mapping[str, Sequence[str]], path: str | os.PathLike[str] | None) -> None:
+    """``path``: where it was read, None while it is written."""
+    place = None if path is None else str(path)
+    hint = "each sample needs a name of its own in the source, and a place in one part" if path is None else None
     part_of: dict[str, str] = {}
     for part, keys in samples.items():
         for key in keys:
             if key in part_of:
-                raise VtkError(f"{key} is in {part_of[key]} and in {part}", place=str(path))
+                raise VtkError(f"{key} is in {part_of[key]} and in {part}", place=place, hint=hint)
             part_of[key] = part
     if not samples.get("train"):
-        raise VtkError("there are no training samples", place=str(path))
+        raise VtkError("there are no training samples", place=place)
 
 
 def apply_manifest(found: Found, manifest: Mapping[str, Any]) -> Found:
