@@ -19,8 +19,8 @@ from toolkit.data.images import (
     on_bad_image,
     tell_kept,
 )
-from toolkit.data.sources import Found, ImageArrays, ImageFiles
-from toolkit.data.sources.index import Index
+from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.sources.index import Index, joined
 from toolkit.data.sources.missing import listed
 from toolkit.models.build import planned_download
 
@@ -129,15 +129,7 @@ def _all_as_test(recipe: MultilabelRecipe, classes: Sequence[str]) -> Found:
     """Every image of the source, whatever split it comes in, under the labels of a trained model."""
     found = recipe.data.source.load()
     parts = [aligned(part, tuple(classes)) for part in (found.train, found.val, found.test) if part is not None]
-    targets = np.concatenate([part.targets for part in parts if part.targets is not None])
-    arrays = [part.images for part in parts if isinstance(part, ImageArrays)]
-    everything: Index
-    if arrays:
-        everything = ImageArrays(np.concatenate(arrays), targets, tuple(classes))
-    else:
-        files = [part for part in parts if isinstance(part, ImageFiles)]
-        paths = tuple(str(file) for part in files for file in part.files)
-        everything = replace(files[0], paths=paths, targets=targets)
+    everything = joined(parts, classes)
     return Found(everything, test=everything)
 
 

@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from toolkit.data.manifest import MANIFEST
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_text
+from toolkit.run.setup import build_data, new_run
 from vtk_multilabel.data import aligned
 
 
@@ -121,6 +123,18 @@ def test_other_data_are_aligned_by_name(make_run, colour_text):
     assert not other.targets[:, 1].any()
     with pytest.raises(VtkError, match="labels that the model does not know: 'red'"):
         aligned(index, ("blue", "green"))
+
+
+def test_other_data_are_found_where_their_table_is(make_run, colour_text, colour_folder, tmp_path, monkeypatch):
+    """A table of a folder below the working directory, as `vtk eval RUN --labels` is given it."""
+    trained = make_run(text=colour_text).data.meta
+    monkeypatch.chdir(colour_folder[0].parent)
+    sets = [f"data.source.file={colour_folder[0].name}/labels.csv"]
+    run = new_run(load_text(colour_text, name="other", sets=sets), console=Console(quiet=True))
+    run.trained_meta = trained
+    build_data(run)
+    assert len(run.data.test) == len(colour_folder[1])
+    assert run.data.test[0][0].shape[-1] > 0
 
 
 def test_too_few_images_to_split_are_refused(make_run, colour_text, colour_folder, tmp_path):
