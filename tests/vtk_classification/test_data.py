@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from toolkit.data.types import IndexBatch
 from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.run import Run
+from toolkit.run.setup import build_data, new_run
 
 MakeRun = Callable[..., Run]
 
@@ -118,6 +121,34 @@ def test_a_run_keeps_its_cut_when_files_are_added(make_run: MakeRun, kaggle: Pat
     assert again.train.paths == before.train.paths
     assert again.fingerprint == before.fingerprint
     assert make_run(f"data.source.root={folder}").data.fingerprint != before.fingerprint
+
+
+def later(kind: str, directory: Path, resolved: ResolvedRecipe) -> Run:
+    """A run that goes on, or is evaluated, up to its data."""
+    run = new_run(resolved, console=Console(quiet=True), directory=directory)
+    run.resumed, run.trained_meta = kind == "resumed", None if kind == "resumed" else {"counts": [16, 16]}
+    build_data(run)
+    return run
+
+
+@pytest.mark.parametrize("kind", ["resumed", "evaluated"])
+@pytest.mark.parametrize("sets", [(), ("data.split.folds=4",), ("data.split.val=0", "data.limit=9")])
+def test_a_run_whose_cut_is_gone_makes_no_other(
+    kind: str, sets: tuple[str, ...], recipe: Callable[..., ResolvedRecipe], tmp_path: Path
+) -> None:
+    with pytest.raises(VtkError, match="which image is in which split is gone") as caught:
+        later(kind, tmp_path, recipe(*sets))
+    assert caught.value.code == ExitCode.NO_INPUT
+    assert caught.value.hint == "bring split.json back, or start a new run"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_that_the_source_brings_need_no_list(recipe: Callable[..., ResolvedRecipe], tmp_path: Path) -> None:
+    run = later("evaluated", tmp_path, recipe("data.split.val=0"))
+    assert len(run.data.train) == 40
+    assert list(tmp_path.iterdir()) == []  # an evaluation writes nothing into a finished run
+    later("resumed", tmp_path, recipe("data.split.val=0"))
+    assert [file.name for file in tmp_path.iterdir()] == ["split.json"]
 
 
 def test_a_limit_thins_every_split_and_keeps_the_proportions(make_run: MakeRun) -> None:

@@ -16,7 +16,7 @@ from toolkit.data.reading import Keep
 from toolkit.data.sections import ImageData, MeanStd
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.missing import listed
-from toolkit.data.splits import limited, split_found
+from toolkit.data.splits import held_out, limited, split_found
 from toolkit.data.types import BatchTransform
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.sections import BackboneModel
@@ -118,16 +118,32 @@ def cut_for(run: Run, recipe: Any) -> Found:
 
     Args:
         recipe: ``recipe.data`` is an :class:`ImageData` with a ``source``.
+
+    Raises:
+        VtkError: the manifest of a run that goes on, or is evaluated, is gone; a new cut would be another one.
     """
     found: Found = recipe.data.source.load()
     manifest = None if run.directory is None else run.directory / MANIFEST
     if manifest is not None and manifest.is_file():
         return apply_manifest(found, read_manifest(manifest))
+    if manifest is not None and (run.resumed or run.trained_meta is not None):
+        _require_no_cut(found, recipe.data, manifest)
     cut = fresh_cut(recipe, found, run.say)
-    if manifest is not None:
+    if manifest is not None and run.trained_meta is None:
         _tell_ignored(found, run.say)
         write_manifest(manifest, manifest_of(cut, run.seed))
     return cut
+
+
+def _require_no_cut(found: Found, data: ImageData, manifest: Path) -> None:
+    """Only parts that the source brings along, and that are used whole, can be had again without the manifest."""
+    if held_out(found, data.split) or data.limit is not None:
+        raise VtkError(
+            "the list of which image is in which split is gone; a new cut could move images of one into another",
+            place=str(manifest),
+            hint=f"bring {MANIFEST} back, or start a new run",
+            code=ExitCode.NO_INPUT,
+        )
 
 
 def _tell_ignored(found: Found, say: Callable[[str], None]) -> None:

@@ -26,7 +26,7 @@ from toolkit.recipe.section import Section
 if TYPE_CHECKING:
     from toolkit.data.sources.index import Source
 
-__all__ = ["SplitSection", "limited", "split_found", "stratified"]
+__all__ = ["SplitSection", "held_out", "limited", "split_found", "stratified"]
 
 Indices = npt.NDArray[np.int64]
 Say = Callable[[str], None]
@@ -138,6 +138,18 @@ def split_found(
         parts = {name: index.take(places) for name, places in chosen.items()}
         found = Found(parts["train"], parts.get("val", found.val), parts.get("test", found.test))
     return found
+
+
+def held_out(found: Found, section: SplitSection) -> tuple[str, ...]:
+    """The parts that the recipe cuts from what the source brings as training data; all parts where a manifest says so.
+
+    Raises:
+        VtkError: folds of a source that brings its own validation part.
+    """
+    if section.manifest is not None:
+        return _PARTS
+    cut = {*_shares(found, section), *(() if section.folds is None else ("val",))}
+    return tuple(name for name in _PARTS if name in cut)
 
 
 def _shares(found: Found, section: SplitSection) -> dict[str, float]:
