@@ -5,6 +5,7 @@ A template is the file itself, of a plugin called ``newborn``, with that word in
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import os
 import re
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
@@ -21,7 +23,9 @@ from toolkit.hooks.entry import CORE, normalized
 TEMPLATES = Path(__file__).parent / "templates"
 _SUFFIX = ".tmpl"
 _PREFIX = "vtk-"
+_CLASS = "Newborn"
 _LONGEST = 20
+_YAML_WORDS = {"null", "true", "false"}  # a recipe that says `task: null` names no task
 _NAME = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?")
 
 SUMMARIES = {
@@ -51,7 +55,8 @@ def read_name(text: str) -> Names:
         VtkError: no distribution or no Python package can be called that, or a built-in plugin is.
     """
     plugin = normalized(text.strip()).removeprefix(_PREFIX)
-    if not _NAME.fullmatch(text.strip()) or not _NAME.fullmatch(plugin) or len(plugin) > _LONGEST:
+    bad = plugin in _YAML_WORDS or len(plugin) > _LONGEST
+    if bad or not _NAME.fullmatch(text.strip()) or not _NAME.fullmatch(plugin):
         raise VtkError(
             f"a plugin cannot be called {text!r}",
             hint=f"take a letter, then letters, digits and hyphens, {_LONGEST} at most, e.g. shapes or line-art",
@@ -59,10 +64,21 @@ def read_name(text: str) -> Names:
         )
     package = normalized(_PREFIX + plugin).replace("-", "_")
     cls = "".join(part.capitalize() for part in plugin.split("-"))
-    if keyword.iskeyword(cls):
+    if cls in _taken_words():
         cls += "Plugin"
     _refuse_taken(plugin)
     return Names(plugin, _PREFIX + plugin, package, cls)
+
+
+@cache
+def _taken_words() -> frozenset[str]:
+    """What a class cannot be called: Python's own words, and any that stands in a template, where it may mean
+    something else."""
+    import toolkit
+
+    sources = (path.read_text(encoding="utf-8") for path in TEMPLATES.rglob(f"*.py{_SUFFIX}"))
+    words = {word for source in sources for word in re.findall(r"\w+", source)}
+    return frozenset({*words, *toolkit.__all__, *dir(builtins), *keyword.kwlist} - {_CLASS})
 
 
 def _refuse_taken(plugin: str) -> None:
@@ -117,7 +133,7 @@ def _contents(names: Names, kind: str, license_id: str) -> Iterator[tuple[Path, 
     words = {
         "vtk-newborn": names.distribution,
         "vtk_newborn": names.package,
-        "Newborn": names.cls,
+        _CLASS: names.cls,
         "test_newborn": f"test_{names.package.removeprefix('vtk_')}",
         "newborn": names.plugin,
         "@SUMMARY@": SUMMARIES[kind],

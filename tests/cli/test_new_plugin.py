@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import importlib
 import json
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from installed import Environment, build_wheel, make_environment
 
+import toolkit
 from toolkit import VtkError
 from toolkit.cli import main
 from toolkit.scaffold import SUMMARIES, create, read_name, supported_range
@@ -57,6 +62,38 @@ def test_what_is_written_is_clean_whatever_the_name(name: str, kind: str, tmp_pa
         assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_class_takes_no_name_that_means_something_else(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the API, some of Python, and what the templates themselves import or define, in plugins of that name."""
+    theirs = ["path", "callable", "sequence", "any", "none", "exception", "shown", "nn", "newborn"]
+    for name in dict.fromkeys([*(word.lower() for word in toolkit.__all__), *theirs]):
+        if len(name) > 20 or "_" in name:
+            continue
+        names = read_name(name)
+        create(names, tmp_path / name, kind=kind, license_id="MIT")
+        for path in (tmp_path / name).rglob("*.py"):
+            assert _bound_twice(ast.parse(path.read_text())) == [], path
+        monkeypatch.syspath_prepend(tmp_path / name)
+        plugin = importlib.import_module(f"{names.package}.plugin").plugin
+        assert type(plugin).__name__ == names.cls
+        assert plugin.vtk_config().__module__.startswith(names.package)
+        for module in [module for module in sys.modules if module.partition(".")[0] == names.package]:
+            monkeypatch.delitem(sys.modules, module)
+
+
+def _bound_twice(module: ast.Module) -> list[str]:
+    """Names that a module imports or defines more than once at its top, or that hide Python's own."""
+    bound: list[str] = dir(builtins)
+    for node in module.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound += [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            bound.append(node.name)
+    return [name for name, count in Counter(bound).items() if count > 1]
+
+
 @pytest.mark.parametrize("license_id", ["Apache-2.0", "MIT", "BSD-3-Clause"])
 def test_the_project_states_entry_points_range_and_licence(license_id: str, tmp_path: Path) -> None:
     project = generate(tmp_path, "line-art", "task", license_id)
@@ -76,7 +113,7 @@ def test_the_project_states_entry_points_range_and_licence(license_id: str, tmp_
 
 
 @pytest.mark.parametrize(
-    "name", ["", "2d", "-a", "a/b", "../a", "a b", "vtk-", "straße", "x" * 21, "classification", "ema"]
+    "name", ["", "2d", "-a", "a/b", "../a", "a b", "vtk-", "straße", "x" * 21, "classification", "ema", "null", "True"]
 )
 def test_a_name_that_cannot_be(name: str) -> None:
     with pytest.raises(VtkError) as caught:
