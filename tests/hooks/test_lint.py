@@ -44,6 +44,38 @@ def test_a_good_task_passes() -> None:
     lint(Task(), entry("task"))
 
 
+def test_a_required_hook_may_have_another_name() -> None:
+    class Renamed(Task):
+        vtk_data = None  # type: ignore[assignment]
+
+        @hookimpl(specname="vtk_data")
+        def data(self, recipe: Any) -> None: ...
+
+    lint(Renamed(), entry("task"))
+
+
+def test_a_name_alone_is_no_required_hook() -> None:
+    class Elsewhere(Task):
+        @hookimpl(specname="vtk_log")
+        def vtk_data(self, run: Any) -> None: ...
+
+    assert findings(Elsewhere(), "task") == [
+        "vtk_data: a task must have this hook; add a method vtk_data marked @hookimpl"
+    ]
+
+
+@pytest.mark.parametrize("mark", ["wrapper", "hookwrapper"])
+def test_a_wrapper_is_no_required_hook(mark: str) -> None:
+    class Wraps(Task):
+        @hookimpl(**{mark: True})
+        def vtk_model(self) -> Any:
+            yield
+
+    assert findings(Wraps(), "task") == [
+        "vtk_model: a task must have this hook; add a method vtk_model marked @hookimpl"
+    ]
+
+
 def test_an_extension_needs_no_hook() -> None:
     lint(object(), entry())
 

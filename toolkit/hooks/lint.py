@@ -63,6 +63,11 @@ def implemented(plugin: Any) -> list[str]:
     return [name for name in hook_names() if name in found]
 
 
+def implementation(plugin: Any, hook: str) -> Callable[..., Any] | None:
+    """The plugin's own routine for ``hook``, whatever it is called; None where it has none."""
+    return next((routine for name, routine in _hooks(plugin) if _answers(name, routine) == hook), None)
+
+
 def few(faults: Sequence[object]) -> str:
     """Faults one a line, as many as leave the whole message within five lines."""
     shown = faults if len(faults) <= _SHOWN else faults[: _SHOWN - 1]
@@ -79,8 +84,9 @@ def _findings(plugin: Any, kind: Kind) -> Iterator[Finding]:
     hooks = dict(_hooks(plugin))
     for name, function in hooks.items():
         yield from _check_hook(name, function)
+    answered = {hook for name, routine in hooks.items() if (hook := _answers(name, routine)) is not None}
     for name in REQUIRED[kind]:
-        if name not in hooks:
+        if name not in answered:
             yield Finding(name, f"a {kind} must have this hook", f"add a method {name} marked @hookimpl")
 
 
@@ -95,6 +101,17 @@ def _hooks(plugin: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
         routine = getattr(plugin, name, None)
         if inspect.isroutine(routine) and (name.startswith(PREFIX) or _marked(routine) is not None):
             yield name, routine
+
+
+def _answers(name: str, routine: Callable[..., Any]) -> str | None:
+    """The hook that a routine is there for. None: a wrapper, which only passes on what others answer.
+
+    A routine called like a hook counts without its mark, the lack of which is a fault of its own.
+    """
+    options = _marked(routine) or {}
+    if options.get("wrapper") or options.get("hookwrapper"):
+        return None
+    return options.get("specname") or name
 
 
 def _marked(routine: Any) -> dict[str, Any] | None:

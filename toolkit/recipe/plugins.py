@@ -9,7 +9,7 @@ from toolkit.hooks.answers import described, owned, wrong_answer
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.early import ask
 from toolkit.hooks.entry import Kind, Loaded, Plugin
-from toolkit.hooks.lint import few, lint, required
+from toolkit.hooks.lint import few, implementation, lint, required
 from toolkit.hooks.loading import load, remedy
 from toolkit.hooks.manager import try_out
 from toolkit.hooks.types import Option
@@ -78,7 +78,7 @@ def options_of(task: Loaded) -> Sequence[Option]:
     Raises:
         VtkError: something that is no flag, or a flag for a key that the schema does not have.
     """
-    hook, entry = getattr(task.plugin, "vtk_options", None), task.entry
+    hook, entry = implementation(task.plugin, "vtk_options"), task.entry
     options = (ask(entry, "vtk_options", hook) if hook else None) or ()
     if not (isinstance(options, list | tuple) and all(isinstance(option, Option) for option in options)):
         wanted = "it must return a list of toolkit.Option, or None"
@@ -116,7 +116,7 @@ def _astray(schema: type[Section], option: Option) -> str:
 
 def _schema(plugin: object, entry: Plugin) -> type[Section]:
     base = Recipe if entry.kind == "task" else Section
-    hook = getattr(plugin, "vtk_config", None)
+    hook = implementation(plugin, "vtk_config")
     if hook is None:
         return Section
     schema = ask(entry, "vtk_config", hook)
