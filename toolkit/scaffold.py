@@ -73,7 +73,8 @@ def read_name(text: str) -> Names:
 @cache
 def _taken_words() -> frozenset[str]:
     """What a class cannot be called: Python's own words, and any that stands in a template, where it may mean
-    something else."""
+    something else.
+    """
     import toolkit
 
     sources = (path.read_text(encoding="utf-8") for path in TEMPLATES.rglob(f"*.py{_SUFFIX}"))
