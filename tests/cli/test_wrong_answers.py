@@ -318,6 +318,36 @@ def test_an_error_beyond_the_hooks_is_told_as_its_plugins(author: Callable[[str]
     assert " of the task denoise (vtk-denoise 0.1.0)" in last
 
 
+UNLOADABLE = [
+    ("import nosuchmodule", "ModuleNotFoundError: No module named 'nosuchmodule'", 7),
+    ("def broken(: pass", "SyntaxError: invalid syntax", 7),
+]
+
+
+@pytest.mark.parametrize("editable", [False, True])
+@pytest.mark.parametrize(("line", "fault", "number"), UNLOADABLE)
+def test_a_plugin_that_cannot_be_loaded(
+    line: str, fault: str, number: int, editable: bool, author: Callable[[str], Vtk], tmp_path: Path
+) -> None:
+    """The author reads the file and line; who edits the package in its own folder need not update it from an index."""
+    vtk = author("pass")
+    module = tmp_path / "site" / "vtk_denoise.py"
+    lines = module.read_text().splitlines()
+    module.write_text("\n".join([*lines[: number - 1], line, *lines[number - 1 :]]))
+    if editable:
+        document = {"url": (tmp_path / "my plugin").as_uri(), "dir_info": {"editable": True}}
+        (tmp_path / "site" / "vtk_denoise-0.1.0.dist-info" / "direct_url.json").write_text(json.dumps(document))
+    code, _, err = vtk("check", "denoise.yaml")
+    assert code == ExitCode.UNAVAILABLE
+    said = err.strip().splitlines()
+    assert len(said) == 5
+    assert fault in said[2]
+    assert said[3] == f"  at {module}:{number}; --traceback shows the way there"
+    assert ("pip install -U" in said[4]) is not editable
+    assert (f"mend it in {tmp_path / 'my plugin'}," in said[4]) is editable
+    assert "VTK_DISABLE_PLUGINS=vtk-denoise:denoise" in said[4]
+
+
 METAS = [
     ("{'size': (1, 2)}", "data.meta['size'] of vtk_data", "is a tuple, which JSON turns into a list; use a list"),
     ("{'a': [{'b': (1,)}]}", "data.meta['a'][0]['b'] of vtk_data", "is a tuple, which JSON turns"),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import json
+import traceback
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import DISABLE, Plugin
 
 _ERROR_LENGTH = 200
+_OWN = __name__.partition(".")[0]
 
 
 def load(plugin: Plugin) -> Any:
@@ -42,7 +47,7 @@ def guarded(plugin: Plugin, failure: str, call: Callable[[], Any]) -> Any:
         raise VtkError(
             f"the {plugin.kind} {plugin.name!r} {failure}\n"
             f"  from {plugin.owner}, entry point {plugin.value}\n"
-            f"  {_said(error)}",
+            f"  {_said(error)}{_where(plugin, error)}",
             hint=own_hint or remedy(plugin),
             code=ExitCode.UNAVAILABLE,
         ) from error
@@ -56,6 +61,20 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}{f': {text}' if text else ''}"
 
 
+def _where(plugin: Plugin, error: BaseException) -> str:
+    """A line for the author: the innermost place in the plugin's package; nothing where the error is not from there."""
+    if isinstance(error, VtkError):
+        return ""
+    package = plugin.value.partition(":")[0].partition(".")[0].strip()
+    place = None
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f"{error.filename}:{error.lineno}"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == package and package != _OWN:
+            place = place if isinstance(error, SyntaxError) else f"{frame.f_code.co_filename}:{line}"
+    return f"\n  at {place}; --traceback shows the way there" if place else ""
+
+
 def _one_line(text: object) -> str:
     return " ".join(str(text).split())[:_ERROR_LENGTH]
 
@@ -64,7 +83,18 @@ def remedy(plugin: Plugin) -> str:
     """What its user can do about a plugin that does not work."""
     if plugin.builtin:
         return f"reinstall it: pip install --force-reinstall {plugin.distribution}"
-    return f"update it (pip install -U {plugin.distribution}), or do without: {DISABLE}={plugin.full_name}"
+    source = _edited(plugin)
+    better = f"mend it in {source}" if source else f"update it (pip install -U {plugin.distribution})"
+    return f"{better}, or do without: {DISABLE}={plugin.full_name}"
+
+
+def _edited(plugin: Plugin) -> str | None:
+    """The folder of a distribution that is installed for editing (PEP 610): its user is its author."""
+    try:
+        found = json.loads(metadata.distribution(plugin.distribution).read_text("direct_url.json") or "{}")
+        return unquote(urlsplit(found["url"]).path) if found["dir_info"]["editable"] else None
+    except Exception:
+        return None  # no distribution of that name, no such file, or none that can be read
 
 
 def _resolve(module: str, attribute: str) -> Any:
