@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from toolkit import Run, SampleIndex
 from toolkit.cli import main
 from toolkit.data.sources.index import Found
 from toolkit.errors import ExitCode
@@ -155,3 +156,13 @@ def test_near_copies_are_found_through_the_command(photos: Path, check: Check) -
     report = json.loads(check(photos, *SMALL, "--json")[1])["report"]
     assert [(fault["kind"], fault["level"]) for fault in report["faults"]] == [("near-copy-with-two-labels", "warning")]
     assert report["faults"][0]["cases"][0]["files"] == ["cat/cat.3.jpg", "dog/recoded.png"]
+
+
+@pytest.mark.parametrize("sets", [(), ("data.augment=standard",), ("data.augment=standard", "data.shrink=30")])
+def test_the_samples_are_those_of_the_first_epoch(make_run: Callable[..., Run], sets: tuple[str, ...]) -> None:
+    run = make_run(*sets)
+    survey = run.hook.vtk_survey(recipe=run.recipe)
+    assert [Path(path).name for path in run.data.train.paths] == list(survey.parts["train"].names)
+    for place in range(6):
+        trained_on, _ = run.data.train[SampleIndex(place, seed=run.seed)]
+        assert np.array_equal(survey.seen(place), trained_on)

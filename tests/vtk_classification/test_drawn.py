@@ -137,8 +137,10 @@ def test_a_second_use_draws_nothing(creatures: Found, cache: Path) -> None:
     assert isinstance(creatures.train, ImageFiles)
     before = {path: path.stat().st_mtime_ns for path in creatures.train.files}
     source = Drawn(name="drawn", count=200, test_count=20)
+    (source.folder() / ".DS_Store").touch()
     assert source.is_drawn()
     source.load()
+    (source.folder() / ".DS_Store").unlink()
     assert {path: path.stat().st_mtime_ns for path in creatures.train.files} == before
     assert os.listdir(source.folder().parent) == [source.folder().name]
 

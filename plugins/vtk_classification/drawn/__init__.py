@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Literal
@@ -60,7 +61,7 @@ class Drawn(Source):
         if self.kind == "shapes":
             return True
         folder = self.folder()
-        return folder.is_dir() and len(os.listdir(folder)) == self.count + self.test_count
+        return _is_whole(folder, [_file_name(number) for number in range(self.count + self.test_count)])
 
     def _shapes(self, first: int, last: int, part: str) -> ImageArrays:
         kinds = tuple(SHAPES)
@@ -70,6 +71,11 @@ class Drawn(Source):
             for number, target in enumerate(targets.tolist(), first)
         ]
         return ImageArrays(np.stack(images), targets, kinds, part)
+
+
+def _is_whole(folder: Path, names: Iterable[str]) -> bool:
+    """Whether a folder has all of the pictures; what a file manager leaves there does no harm."""
+    return folder.is_dir() and set(os.listdir(folder)).issuperset(names)
 
 
 def _file_name(number: int) -> str:
@@ -107,7 +113,7 @@ def _draw_file(file: Path, number: int, seed: int) -> None:
 
 
 def _move(workplace: Path, folder: Path) -> None:
-    if folder.is_dir() and len(os.listdir(folder)) == len(os.listdir(workplace)):
+    if _is_whole(folder, os.listdir(workplace)):
         return  # another run was faster
     if folder.exists():  # files were lost from it
         shutil.rmtree(folder)

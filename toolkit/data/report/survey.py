@@ -151,9 +151,10 @@ def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> C
     """
     from toolkit.data.augment import steps_of
     from toolkit.data.datasets import ArrayDataset
-    from toolkit.data.decode import decode
+    from toolkit.data.decode import Encoded
     from toolkit.data.fused import augment_transform
     from toolkit.data.images import build_preprocess
+    from toolkit.data.reading import Shrunk
     from toolkit.data.types import SampleIndex
 
     preprocess = build_preprocess(data, model, in_memory=part.images is not None)
@@ -165,11 +166,13 @@ def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> C
 
     def from_file(place: int) -> Pixels:
         assert part.files is not None
-        pixels: Pixels = transform(decode(part.files[place]), SampleIndex(place, seed=seed))
+        image = Encoded.of_file(part.files[place])
+        pixels: Pixels = transform(image if as_file else read(image), SampleIndex(place, seed=seed))
         return pixels
 
     if part.images is not None:
         return in_memory
     steps = steps_of(data.augment, preprocess.height, preprocess.width, small=False)
     transform: Any = augment_transform(steps, preprocess) if steps else preprocess
+    read, as_file = Shrunk(data.shrink), data.shrink is None and getattr(transform, "takes_encoded", False)
     return from_file
