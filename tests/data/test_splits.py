@@ -149,7 +149,7 @@ def test_samples_under_two_folders_may_change_part() -> None:
     again = apply_manifest(Found(train, val), manifest)
     assert isinstance(again.train, ImageFiles)
     assert again.train.files == [Path("/b/v1.jpg"), Path("/a/1.jpg"), Path("/a/2.jpg"), Path("/a/3.jpg")]
-    assert manifest_of(again, 0) == manifest
+    assert manifest_of(again, 0)["samples"] == manifest["samples"]
 
 
 def test_a_table_whose_rows_changed_part_keeps_its_cut(tmp_path: Path) -> None:

@@ -138,6 +138,67 @@ def test_a_resumed_run_skips_the_same(spoilt: Path, tmp_path: Path) -> None:
     assert listed(tmp_path / "steady") == listed(tmp_path / "cut")
 
 
+VANISHED = ("cat.3.jpg", "dog.8.jpg", "cat.15.jpg", "dog.16.jpg")
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_files_that_vanish_before_a_resume_are_left_out(spoilt: Path, tmp_path: Path, table: bool) -> None:
+    """As where they vanished without a stop: the same batches, limits, listing, and weights to the bit."""
+    sets = ["train.batch_size=2", "extensions.checkpoints={minutes: 1.0e-6}", "data.sampler=weighted", "data.cache=off"]
+    for name in ("steady", "cut"):
+        folder = tmp_path / name / "pictures"
+        shutil.copytree(spoilt, folder)
+        lines = [f"{path.name},{path.name[:3]}" for path in sorted(folder.glob("*.jpg"))]
+        (folder / "table.csv").write_text("\n".join(["path,label", *lines]))
+
+    def run_in(name: str, ends: bool, **options: Any) -> Outcome:
+        folder = tmp_path / name / "pictures"
+        source = [f"data.source={{name: csv, file: {folder}/table.csv}}"] if table else []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(LossMeter, "add", vanishing_at(14, folder, ends))
+            return run(folder, tmp_path / name / "run", *sets, *source, **options)[0]
+
+    steady = run_in("steady", ends=False)
+    with pytest.raises(Stop):
+        run_in("cut", ends=True)
+    resumed = run_in("cut", ends=False, resume=True)
+    assert weights(tmp_path / "steady" / "run") == weights(tmp_path / "cut" / "run")
+    assert resumed.metrics == steady.metrics
+    found, expected = (listed(tmp_path / name / "run") for name in ("cut", "steady"))
+    assert {part: set(names) for part, names in found.items()} == {part: set(n) for part, n in expected.items()}
+    left_out = {name for names in found.values() for name in names}
+    assert left_out & set(VANISHED)
+
+
+def vanishing_at(steps: int, folder: Path, ends: bool) -> Callable[..., None]:
+    """In place of ``LossMeter.add``: after so many steps files vanish, and the run ends if it shall."""
+    add = LossMeter.add
+
+    def counted(self: LossMeter, step: int, *args: Any) -> None:
+        add(self, step, *args)
+        if step >= steps and (folder / VANISHED[0]).exists():
+            for name in VANISHED:
+                (folder / name).unlink()
+            if ends:
+                raise Stop
+
+    return counted
+
+
+def test_too_many_that_vanished_are_refused(spoilt: Path, tmp_path: Path) -> None:
+    shutil.copytree(spoilt, tmp_path / "pictures")
+    checkpoints = "extensions.checkpoints={minutes: 1.0e-6}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LossMeter, "add", interrupted_at(9))
+        with pytest.raises(Stop):
+            run(tmp_path / "pictures", tmp_path / "run", checkpoints)
+    for path in sorted((tmp_path / "pictures").glob("*.jpg"))[::2]:
+        path.unlink()
+    with pytest.raises(VtkError, match=r"samples of the .* split are not there any more") as caught:
+        run(tmp_path / "pictures", tmp_path / "run", checkpoints, resume=True)
+    assert "data.bad_image_limit" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_step_without_any_image_is_passed_over(spoilt: Path, tmp_path: Path, accumulate: int) -> None:
     """With one image a batch a bad one leaves its step empty; the schedule and the count of steps go on."""

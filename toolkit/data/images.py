@@ -116,16 +116,23 @@ def batch_transform(data: ImageData, preprocess: Preprocess, num_classes: int) -
 def cut_for(run: Run, recipe: Any) -> Found:
     """The splits of a run: one that has a manifest keeps to it, another one cuts and writes its own.
 
+    Files that are gone since then are left out like others that cannot be read, where the recipe leaves such out and
+    within its limit. They keep their place in each epoch, so a resumed run goes on as if it had not been stopped when
+    they vanished: the same batches, each without them.
+
     Args:
         recipe: ``recipe.data`` is an :class:`ImageData` with a ``source``.
 
     Raises:
         VtkError: the manifest of a run that goes on, or is evaluated, is gone; a new cut would be another one.
     """
-    found: Found = recipe.data.source.load()
     manifest = None if run.directory is None else run.directory / MANIFEST
     if manifest is not None and manifest.is_file():
-        return apply_manifest(found, read_manifest(manifest))
+        skips = on_bad_image(recipe.data, run.trained_meta) == "skip"
+        again: Found = recipe.data.source.load_listed() if skips else recipe.data.source.load()
+        may_miss = recipe.data.bad_image_limit if skips else 0.0
+        return apply_manifest(again, read_manifest(manifest), may_miss=may_miss)
+    found: Found = recipe.data.source.load()
     if manifest is not None and (run.resumed or run.trained_meta is not None):
         _require_no_cut(found, recipe.data, manifest)
     cut = fresh_cut(recipe, found, run.say)

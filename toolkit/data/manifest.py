@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.data.sources.index import Found, Index, concatenated
+from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
 
@@ -24,13 +26,21 @@ _PARTS = ("train", "val", "test")
 
 
 def manifest_of(found: Found, seed: int) -> dict[str, Any]:
-    """The cut as JSON: which sample is in which part, by path (files) or position (arrays)."""
+    """The cut as JSON: which sample is in which part, by path (files) or position (arrays).
+
+    The labels, positions in ``classes``, are those of files that are gone later.
+    """
     parts = {"train": found.train, "val": found.val, "test": found.test}
     return {
         "version": _VERSION,
         "seed": seed,
         "classes": list(found.train.classes),
         "samples": {name: index.keys for name, index in parts.items() if index is not None},
+        "labels": {
+            name: [np.flatnonzero(row).tolist() if index.targets.ndim > 1 else int(row) for row in index.targets]
+            for name, index in parts.items()
+            if isinstance(index, ImageFiles) and index.targets is not None
+        },
     }
 
 
@@ -76,7 +86,16 @@ def _is_manifest(manifest: Any) -> bool:
         return False
     samples, classes = manifest.get("samples"), manifest.get("classes")
     lists = [classes, *samples.values()] if isinstance(samples, dict) and set(samples) <= set(_PARTS) else [None]
-    return all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists)
+    return all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists) and (
+        _fit(manifest.get("labels", {}), samples)
+    )
+
+
+def _fit(labels: Any, samples: Any) -> bool:
+    """Whether there is a label for each sample, or none for a whole part."""
+    if not isinstance(labels, dict):
+        return False
+    return all(isinstance(found, list) and len(found) == len(samples.get(part, ())) for part, found in labels.items())
 
 
 def _require_once(samples: Mapping[str, Sequence[str]], path: str | os.PathLike[str] | None) -> None:
@@ -93,17 +112,40 @@ def _require_once(samples: Mapping[str, Sequence[str]], path: str | os.PathLike[
         raise VtkError("there are no training samples", place=place)
 
 
-def apply_manifest(found: Found, manifest: Mapping[str, Any]) -> Found:
+def apply_manifest(found: Found, manifest: Mapping[str, Any], *, may_miss: float = 0.0) -> Found:
     """The cut of an earlier run, over the same data found again; samples that were added since are left out.
 
+    Args:
+        may_miss: the share of a part's files, rounded up, that may be gone. They keep their place and their label, so
+            that every other sample keeps its place in each epoch; whoever reads them is told that they are missing.
+
     Raises:
-        VtkError: a sample of the manifest is not there any more, or the classes are others.
+        VtkError: more samples of the manifest than that are not there any more, or the classes are others.
     """
     classes = tuple(manifest["classes"])
     available = [index for index in (found.train, found.val, found.test) if index is not None]
     where = {key: (number, i) for number, index in enumerate(available) for i, key in enumerate(index.keys)}
     samples = manifest["samples"].items()
+    for name, keys in samples:
+        labels = dict(zip(keys, manifest.get("labels", {}).get(name, ()), strict=False))
+        gone = [key for key in keys if key not in where]
+        if gone and labels and isinstance(found.train, ImageFiles) and len(gone) <= math.ceil(may_miss * len(keys)):
+            where |= {key: (len(available), i) for i, key in enumerate(gone)}
+            available.append(_missing(found.train, gone, [labels[key] for key in gone]))
     return Found(**{name: _gather(available, where, keys, classes, name) for name, keys in samples})
+
+
+def _missing(index: ImageFiles, gone: Sequence[str], labels: Sequence[Any]) -> ImageFiles:
+    """Files of an index that are not there, with their labels."""
+    if index.targets is None:
+        return replace(index, paths=tuple(gone), names=None)
+    targets = np.zeros((len(gone), *index.targets.shape[1:]), index.targets.dtype)
+    for place, label in enumerate(labels):
+        if targets.ndim > 1:
+            targets[place, label] = 1
+        else:
+            targets[place] = label
+    return replace(index, paths=tuple(gone), targets=targets, names=None)
 
 
 def _gather(
@@ -118,7 +160,8 @@ def _gather(
     if gone:
         raise VtkError(
             f"{len(gone)} of {len(keys)} samples of the {part} split are not there any more: {listed(gone)}",
-            hint="bring them back, or train anew on the data as they are",
+            hint="bring them back, or train anew on the data as they are; with data.on_bad_image: skip a run goes on "
+            "without a few files, up to data.bad_image_limit",
             code=ExitCode.NO_INPUT,
         )
     if not keys:

@@ -43,6 +43,9 @@ class CsvFile(Source):
         require_files(file, root, rows)
         return self._found(file, root, rows)
 
+    def load_listed(self) -> Found:
+        return self._found(*self._read())
+
     def survey(self) -> Survey:
         """Every line whose file is there; the other lines, and pictures without a line, are faults."""
         from toolkit.data.report.listing import missing_rows, unlisted

