@@ -14,7 +14,7 @@ Vtk = Callable[..., Any]
 
 def test_suggestions_and_a_plot(vtk: Vtk, tmp_path: Path) -> None:
     plot = tmp_path / "plots" / "rates.png"
-    said = vtk("tune", "toy.yaml", "--lr", "--steps", "40", "--out", str(plot), "--json")
+    said = vtk("tune", "toy.yaml", "--lr", "--rates", "40", "--out", str(plot), "--json")
     assert said.code == 0
     found = json.loads(said.out)
     assert found["careful"] == found["lowest"] / 10
@@ -25,7 +25,7 @@ def test_suggestions_and_a_plot(vtk: Vtk, tmp_path: Path) -> None:
 
 
 def test_people_read_what_to_do_next(vtk: Vtk, tmp_path: Path) -> None:
-    said = vtk("tune", "toy.yaml", "--lr", "--steps", "30", "--out", str(tmp_path / "rates.png"))
+    said = vtk("tune", "toy.yaml", "--lr", "--rates", "30", "--out", str(tmp_path / "rates.png"))
     assert "a rate to train with" in said.out
     assert "--set optimizer.lr=" in said.out
 

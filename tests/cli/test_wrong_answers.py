@@ -418,3 +418,38 @@ def test_a_finished_run_whose_hook_leaves(
     code, _, err = vtk(args[0], trained, *args[1:])
     assert code == ExitCode.UNAVAILABLE
     assert f": {name} {OWNER} called sys.exit()" in err
+
+
+OWN_FLAGS = [
+    ("--steps-per", ()),
+    *((flag, ("run",)) for flag in ("--trace-hooks", "--resume", "--quiet", "--out", "--help", "--traceback")),
+    *((flag, ("check",)) for flag in ("--report", "--no-report", "--html", "--data", "--no-plugins")),
+    *((flag, ("tune",)) for flag in ("--lr", "--from", "--to", "--rates")),
+    ("--split", ("eval",)),
+    ("--seconds", ("bench",)),
+    ("--set", ("run", "check", "tune", "bench")),
+]
+
+
+@pytest.mark.parametrize(("flag", "verbs"), OWN_FLAGS)
+def test_a_flag_that_a_verb_has_itself(flag: str, verbs: tuple[str, ...], author: Callable[[str], Vtk]) -> None:
+    """Whichever verb is called: one that has no such option itself would take the task's, and mean something else."""
+    options = f"from toolkit import Option; return [Option({flag!r}, key='data.count', help='.')]"
+    code, _, err = author(hook("vtk_options", options))("check", "denoise.yaml", *(() if verbs else (flag, "16")))
+    if not verbs:
+        assert (code, err) == (ExitCode.OK, "")
+        return
+    assert code == ExitCode.UNAVAILABLE
+    assert "the task 'denoise' of vtk-denoise 0.1.0 has flags that cannot be given:" in err
+    (said,) = [line for line in err.splitlines() if line.startswith(f"  {flag}: that is an option of ")]
+    assert all(f"vtk {verb}" in said for verb in verbs)
+
+
+def test_the_flags_of_the_tasks_that_come_with_the_toolkit_can_be_given() -> None:
+    from toolkit.hooks.catalogue import Catalogue
+    from toolkit.recipe.plugins import loaded, options_of
+
+    flags = {p.name: {o.flag for o in options_of(loaded(p))} for p in Catalogue(disabled=()).plugins if p.builtin
+             and p.kind == "task"}  # fmt: skip
+    assert {"--content", "--style", "--output", "--size", "--steps"} <= flags["style"]
+    assert "--images" in flags["classification"]

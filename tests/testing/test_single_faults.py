@@ -302,7 +302,7 @@ FAULTS: list[tuple[str, type[Good], str]] = [
     ("schema", with_section(_once), "as a run writes it down cannot be read again"),
     ("schema", NoSchema, "no valid JSON Schema"),
     ("schema", NoDescription, "Undescribed.deep has no description"),
-    ("hooks", ShortFlag, "'-n', which cannot be given"),
+    ("hooks", ShortFlag, "-n: a flag starts with -- and has a name"),
     ("plan", NeedsFit, "`vtk check` fails where `vtk run` works: training has not begun"),
     ("predict", TurnedRecords, "the record at the place of"),
     ("predict", TwiceAsked, "rows for 20 files, and 20 in evaluation"),

@@ -87,8 +87,7 @@ class RecipeVerb(Verb):
                 if not wants_help:
                     raise
                 options = []
-            own = {name for param in self.params for name in param.opts}
-            ctx.meta[_OPTIONS] = [_click_option(option) for option in options if option.flag not in own]
+            ctx.meta[_OPTIONS] = [_click_option(option) for option in options]
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

@@ -18,14 +18,21 @@ if TYPE_CHECKING:
 EXAMPLES = """
 vtk tune digits --lr
 vtk tune recipes/catsdogs.yaml --demo --lr --out rates.png
-vtk tune mine.yaml --lr --steps 300 --set optimizer.name=sgd --json
+vtk tune mine.yaml --lr --rates 300 --set optimizer.name=sgd --json
 """
 
 
 @click.command(cls=RecipeVerb, examples=EXAMPLES, short_help="Find a learning rate for a recipe.")
 @click.argument("recipe")
 @click.option("--lr", "rate", is_flag=True, help="Look for the learning rate, by a range test.")
-@click.option("--steps", type=click.IntRange(min=10), default=100, show_default=True, help="Steps of the test.")
+@click.option(
+    "--rates",
+    "steps",
+    type=click.IntRange(min=10),
+    default=100,
+    show_default=True,
+    help="How many rates are tried, one at each step.",
+)
 @click.option(
     "--from", "first", type=click.FloatRange(min=0, min_open=True), default=1e-7, show_default=True, help="First rate."
 )

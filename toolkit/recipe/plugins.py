@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.answers import described, owned, wrong_answer
@@ -76,13 +76,19 @@ def options_of(task: Loaded) -> Sequence[Option]:
     """The command-line flags that the task declares.
 
     Raises:
-        VtkError: something that is no flag, or a flag for a key that the schema does not have.
+        VtkError: something that is no flag, a flag that a verb has itself, or one for a key that the schema lacks.
     """
     hook, entry = implementation(task.plugin, "vtk_options"), task.entry
     options = (ask(entry, "vtk_options", hook) if hook else None) or ()
     if not (isinstance(options, list | tuple) and all(isinstance(option, Option) for option in options)):
         wanted = "it must return a list of toolkit.Option, or None"
         raise wrong_answer(f"vtk_options of {owned(entry)} returned {described(options)}", wanted)
+    if ungiven := [fault for option in options for fault in _ungiven(option.flag)]:
+        raise VtkError(
+            f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that cannot be given:\n{few(ungiven)}",
+            hint=f"its author must give them other names, e.g. --my-size; {remedy(entry)}",
+            code=ExitCode.UNAVAILABLE,
+        )
     if astray := [option for option in options if not has_key(task.schema, option.key)]:
         raise VtkError(
             f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that lead nowhere:\n"
@@ -91,6 +97,16 @@ def options_of(task: Loaded) -> Sequence[Option]:
             code=ExitCode.UNAVAILABLE,
         )
     return options
+
+
+def _ungiven(flag: str) -> Iterator[str]:
+    """Why the command line cannot take a task's flag."""
+    from toolkit.cli.own_flags import own_flags
+
+    if not flag.startswith("--") or flag == "--":
+        yield f"{flag}: a flag starts with -- and has a name"
+    elif verbs := own_flags().get(flag):
+        yield f"{flag}: that is an option of {', '.join(f'vtk {verb}' for verb in verbs)}"
 
 
 def has_key(schema: type[Section], key: str) -> bool:
