@@ -147,7 +147,8 @@ def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> 
 def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> Callable[[int], Pixels]:
     """``view(i)``: sample ``i`` of the part as the first epoch shows it to the model, before it is normalised.
 
-    What works on whole batches (``data.mix``, ``data.erase``) is left out.
+    What works on whole batches (``data.mix``, ``data.erase``) is left out. A run that keeps no decoded pictures reads
+    large photographs no further than a crop needs, and is then 3 grey levels off at most in the mean.
     """
     from toolkit.data.augment import steps_of
     from toolkit.data.datasets import ArrayDataset
@@ -167,12 +168,12 @@ def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> C
     def from_file(place: int) -> Pixels:
         assert part.files is not None
         image = Encoded.of_file(part.files[place])
-        pixels: Pixels = transform(image if as_file else read(image), SampleIndex(place, seed=seed))
+        pixels: Pixels = transform(read(image), SampleIndex(place, seed=seed))
         return pixels
 
     if part.images is not None:
         return in_memory
     steps = steps_of(data.augment, preprocess.height, preprocess.width, small=False)
     transform: Any = augment_transform(steps, preprocess) if steps else preprocess
-    read, as_file = Shrunk(data.shrink), data.shrink is None and getattr(transform, "takes_encoded", False)
+    read = Shrunk(data.shrink)
     return from_file
