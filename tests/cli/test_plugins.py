@@ -172,7 +172,7 @@ class TestCheck:
         rows = {row["name"]: row for row in json.loads(said.out)}
         assert (rows["toy"]["status"], rows["progress"]["status"]) == ("ok", "ok")
         assert rows["toy"]["seconds"] is not None
-        assert rows["ema"]["status"] == "disabled"
+        assert (rows["ema"]["status"], rows["ema"]["seconds"]) == ("disabled", None)
         assert said.code == 0
 
     @pytest.mark.usefixtures("few")
@@ -194,6 +194,7 @@ class TestCheck:
         lines = {line.split()[0]: line for line in said.out.splitlines()}
         assert " broken " in lines["bad"]
         assert "ZeroDivisionError" in lines["bad"]
+        assert "from bad" not in lines["bad"]  # the row says already whose it is
         assert "needs vision-toolkit>=99" in lines["ahead"]
         assert " ok " in lines["toy"]
         assert "wrong.yaml:2:9: train.epoch: unknown key" in lines["jobs"]
@@ -201,6 +202,23 @@ class TestCheck:
         assert "fine.yaml" not in lines["jobs"]
         assert "no such folder" in lines["gone"]
         assert "ZeroDivisionError: division by zero" in said.err
+
+    def test_one_that_does_not_fit_is_a_failure_and_is_not_imported(
+        self, vtk: Callable, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path_factory.mktemp("unfit")
+        mark = f"import pathlib\npathlib.Path({str(folder)!r}, 'imported').touch()\n"
+        site = Site(folder)
+        requires = ["vision-toolkit>=99"]
+        site.install("unfit", tasks={"unfit": "unfit_it:plugin"}, modules={"unfit_it": mark}, requires=requires)
+        others = [row["full_name"] for row in json.loads(vtk("plugins", "--json").out)]
+        monkeypatch.setenv("VTK_DISABLE_PLUGINS", ",".join(others))
+        with site.active():
+            for said in (vtk("plugins"), vtk("plugins", "--check")):
+                (line,) = [line for line in said.out.splitlines() if line.startswith("unfit ")]
+                assert "needs vision-toolkit>=99, have " in line
+            assert said.code == 1
+        assert not (folder / "imported").exists()
 
 
 def test_help_and_guide_say_the_same_of_every_status(vtk: Callable) -> None:

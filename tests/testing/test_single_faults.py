@@ -128,6 +128,12 @@ def _placeless(value: Any) -> Any:
     return value
 
 
+def _lineless(value: Any) -> Any:
+    if "no_such_key" in value:
+        raise VtkError("unknown key no_such_key", place="misspelt.yaml")
+    return value
+
+
 def _crashing(value: Any) -> Any:
     return {name: {"side": value["side"]}[name] for name in value}
 
@@ -298,6 +304,7 @@ FAULTS: list[tuple[str, type[Good], str]] = [
     ("determinism", RestlessOptimizer, "state.optimizer.param_groups.0.tick"),
     ("determinism", RestlessMetric, "end in different places: run."),
     ("errors", with_section(_placeless), "'own' is refused without file, line and column"),
+    ("errors", with_section(_lineless), "'own' is refused without file, line and column"),
     ("errors", with_section(_crashing), "'own' raises KeyError"),
     ("schema", with_section(_once), "as a run writes it down cannot be read again"),
     ("schema", NoSchema, "no valid JSON Schema"),
