@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from toolkit.data.belonging import GroupBy, united
+from toolkit.data.limit import limited
 from toolkit.data.manifest import apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.data.sources import CsvFile, Found, ImageArrays, ImageFiles
 from toolkit.data.sources.folder import Folder
-from toolkit.data.splits import SplitSection, limited, split_found, stratified
+from toolkit.data.splits import SplitSection, split_found, stratified
 from toolkit.errors import ExitCode, VtkError
 
 
@@ -418,3 +419,56 @@ def test_a_limit_keeps_proportions() -> None:
     cut = limited(Found(files({"cat": 60, "dog": 20}), val=files({"cat": 3, "dog": 3})), 20, 0)
     assert np.bincount(cut.train.targets).tolist() == [15, 5]
     assert len(cut.val) == 6
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limit", "wanted"),
+    [
+        ([20] * 100, 100, [1] * 100),
+        ([99, 1], 50, [49, 1]),
+        ([50, 30, 20], 7, [4, 2, 1]),  # quotas 3.5, 2.1, 1.4: the largest remainder is the first's
+        ([1000, 3, 2, 1], 10, [7, 1, 1, 1]),
+        ([5, 5, 5], 4, [2, 1, 1]),
+    ],
+)
+def test_a_limit_is_one_and_keeps_every_class(sizes: list[int], limit: int, wanted: list[int]) -> None:
+    index = files({f"c{i}": size for i, size in enumerate(sizes)})
+    cut = limited(Found(index), limit, 0).train
+    assert np.bincount(cut.targets, minlength=len(sizes)).tolist() == wanted
+    assert cut.keys == limited(Found(index), limit, 0).train.keys
+    assert len(set(cut.keys)) == limit
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=12),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_limits_are_kept_whatever_the_classes(sizes: list[int], share: float, seed: int) -> None:
+    index = files({f"c{i}": size for i, size in enumerate(sizes)})
+    limit = len(sizes) + round(share * (sum(sizes) - len(sizes)))
+    counts = np.bincount(limited(Found(index), limit, seed).train.targets, minlength=len(sizes))
+    assert counts.sum() == limit
+    assert (counts >= 1).all()
+    assert (counts <= sizes).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_limit_keeps_every_label_of_sets(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    targets = (rng.random((200, 12)) < rng.random(12) * 0.2).astype(np.int64)
+    targets[0, 3] = 1
+    index = ImageFiles(Path("/data"), tuple(f"{i}.jpg" for i in range(200)), targets, tuple("abcdefghijkl"))
+    cut = limited(Found(index), 20, seed).train
+    assert 18 <= len(cut) <= 20
+    assert cut.targets is not None
+    assert ((cut.targets.sum(axis=0) > 0) == (targets.sum(axis=0) > 0)).all()
+
+
+def test_a_limit_that_cannot_show_every_class_is_refused() -> None:
+    alone = ImageFiles(Path("/data"), tuple("abcdef"), np.eye(6, dtype=np.int64), tuple("uvwxyz"))
+    for index in (files({f"c{i}": 20 for i in range(6)}), alone):
+        with pytest.raises(VtkError, match=r"5 images cannot show .* of the train split") as caught:
+            limited(Found(index), 5, 0)
+        assert (caught.value.place, caught.value.code) == ("data.limit", ExitCode.RECIPE)
+        assert caught.value.hint == "set it to 6 or more"

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.data.bad_images import OnBadImage
+from toolkit.data.limit import limited
 from toolkit.data.manifest import MANIFEST, apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.reading import Keep
 from toolkit.data.sections import ImageData, MeanStd
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.missing import listed
-from toolkit.data.splits import held_out, limited, split_found
+from toolkit.data.splits import held_out, split_found
 from toolkit.data.types import BatchTransform
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.sections import BackboneModel

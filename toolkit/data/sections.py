@@ -106,7 +106,9 @@ class ImageData(Section):
         "in files that later runs find again, `auto` in memory where a split takes less than 1 GB. Where they are kept "
         "changes no result.",
     )
-    limit: Width | None = Field(None, description="Use at most so many images of each split, for a quick try.")
+    limit: Width | None = Field(
+        None, description="Use at most so many images of each split, for a quick try; each class keeps one."
+    )
 
     @model_validator(mode="after")
     def _leaves_enough(self) -> ImageData:

@@ -26,7 +26,7 @@ from toolkit.recipe.section import Section
 if TYPE_CHECKING:
     from toolkit.data.sources.index import Source
 
-__all__ = ["SplitSection", "held_out", "limited", "split_found", "stratified"]
+__all__ = ["SplitSection", "held_out", "split_found", "stratified"]
 
 Indices = npt.NDArray[np.int64]
 Say = Callable[[str], None]
@@ -224,17 +224,6 @@ def _counts(size: int, shares: Mapping[str, float]) -> dict[str, int]:
         counts[name] = max(min(left, 1), min(left - still_to_serve, wanted))
         left -= counts[name]
     return counts
-
-
-def limited(found: Found, limit: int | None, seed: int) -> Found:
-    """At most ``limit`` samples of each part, in the labels' own proportions."""
-    parts: dict[str, Any] = {name: getattr(found, name) for name in _PARTS}
-    for name, index in parts.items():
-        if limit is not None and index is not None and len(index) > limit and index.targets is not None:
-            keep = {"kept": limit / len(index)}
-            cut = stratified if index.targets.ndim == 1 else iterative_stratification
-            parts[name] = index.take(cut(index.targets, keep, seed)["kept"])
-    return Found(**parts)
 
 
 def _as_before(found: Found, section: SplitSection, manifest: str, say: Say) -> Found:

@@ -1,0 +1,80 @@
+"""A part of each split, for a quick try: no more samples than asked for, and still every class or label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.data.label_sets import iterative_stratification
+from toolkit.data.sources.index import Found
+from toolkit.errors import ExitCode, VtkError
+
+__all__ = ["limited"]
+
+Indices = npt.NDArray[np.int64]
+
+
+def limited(found: Found, limit: int | None, seed: int) -> Found:
+    """At most ``limit`` samples of each part, in the labels' own proportions; each label that a part has, it keeps.
+
+    Raises:
+        VtkError: the limit is too low for that.
+    """
+    parts: dict[str, Any] = {name: getattr(found, name) for name in ("train", "val", "test")}
+    for name, index in parts.items():
+        if limit is not None and index is not None and len(index) > limit and index.targets is not None:
+            choose = _of_classes if index.targets.ndim == 1 else _of_label_sets
+            parts[name] = index.take(choose(index.targets, limit, seed, name))
+    return Found(**parts)
+
+
+def _of_classes(targets: Indices, limit: int, seed: int, part: str) -> Indices:
+    """Positions, ascending: as many of each class as the largest remainders allot."""
+    labels, sizes = np.unique(targets, return_counts=True)
+    if limit < len(labels):
+        raise _too_few(f"{limit} images cannot show the {len(labels)} classes of the {part} split", len(labels))
+    chosen = []
+    for label, count in zip(labels, _allotted(sizes, limit), strict=True):
+        members = np.flatnonzero(targets == label)
+        order = np.random.default_rng([seed, int(label)]).permutation(len(members))
+        chosen.append(members[order[:count]])
+    return np.sort(np.concatenate(chosen))
+
+
+def _allotted(sizes: Indices, limit: int) -> Indices:
+    """``limit`` seats in proportion to ``sizes``, one at least for each: Hamilton's method after the single seats."""
+    small = np.zeros(len(sizes), dtype=bool)
+    while True:
+        quotas = np.where(small, 1.0, sizes * (limit - small.sum()) / max(int(sizes[~small].sum()), 1))
+        below = quotas < 1
+        if not below.any():
+            break
+        small |= below
+    counts = np.floor(quotas).astype(np.int64)
+    by_remainder = np.argsort(counts - quotas, kind="stable")
+    counts[by_remainder[: limit - counts.sum()]] += 1
+    return counts
+
+
+def _of_label_sets(multi_hot: Indices, limit: int, seed: int, part: str) -> Indices:
+    """Positions, ascending: by iterative stratification, mended where it lost a label or took too many."""
+    labels, rng = np.asarray(multi_hot, dtype=bool), np.random.default_rng(seed)
+    kept = np.zeros(len(labels), dtype=bool)
+    kept[iterative_stratification(multi_hot, {"kept": limit / len(labels)}, seed)["kept"]] = True
+    for label in np.argsort(labels.sum(axis=0), kind="stable"):
+        if labels[:, label].any() and not labels[kept, label].any():
+            kept[rng.choice(np.flatnonzero(labels[:, label]))] = True
+    shown = labels[kept].sum(axis=0)
+    for place in rng.permutation(np.flatnonzero(kept)):
+        if kept.sum() > limit and (shown[labels[place]] > 1).all():
+            kept[place] = False
+            shown -= labels[place]
+    if kept.sum() > limit:
+        raise _too_few(f"{limit} images cannot show all labels of the {part} split", int(kept.sum()))
+    return np.flatnonzero(kept)
+
+
+def _too_few(message: str, enough: int) -> VtkError:
+    return VtkError(message, place="data.limit", hint=f"set it to {enough} or more", code=ExitCode.RECIPE)
