@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,23 @@ def test_samples_that_changed_part_are_put_where_the_manifest_says(found: Found)
             assert np.array_equal(one.images, other.images)
         elif isinstance(one, ImageFiles) and isinstance(other, ImageFiles):
             assert one.files == other.files
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_file_that_is_gone_keeps_its_place_and_its_label(several: bool) -> None:
+    found = in_folders()
+    if several:
+        rows = np.eye(2, dtype=np.int64)[found.train.targets]
+        found = Found(replace(found.train, targets=rows))
+    cut = split_found(found, SplitSection(val=0.3), seed=3)
+    manifest = json.loads(json.dumps(manifest_of(cut, 3)))
+    gone = found.train.keys.index(cut.train.keys[-1])
+    rest = replace(found, train=found.train.take([i for i in range(len(found.train)) if i != gone]))
+    again = apply_manifest(rest, manifest, may_miss=0.01)
+    assert again.train.keys == cut.train.keys
+    assert np.array_equal(again.train.targets, cut.train.targets)
+    with pytest.raises(VtkError, match=r"1 of .* samples of the train split are not there any more"):
+        apply_manifest(rest, manifest)
 
 
 def test_samples_under_two_folders_may_change_part() -> None:
@@ -472,3 +490,11 @@ def test_a_limit_that_cannot_show_every_class_is_refused() -> None:
             limited(Found(index), 5, 0)
         assert (caught.value.place, caught.value.code) == ("data.limit", ExitCode.RECIPE)
         assert caught.value.hint == "set it to 6 or more"
+
+
+@pytest.mark.parametrize("labels", [{"train": [0]}, {"test": [1]}, [0, 1]])
+def test_labels_that_do_not_fit_the_samples_are_no_manifest(labels: Any, tmp_path: Path) -> None:
+    manifest = {"version": 1, "classes": ["cat", "dog"], "samples": {"train": ["a", "b"]}, "labels": labels}
+    (tmp_path / "a.json").write_text(json.dumps(manifest))
+    with pytest.raises(VtkError, match="not a split manifest"):
+        read_manifest(tmp_path / "a.json")

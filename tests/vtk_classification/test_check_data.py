@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -166,3 +168,26 @@ def test_the_samples_are_those_of_the_first_epoch(make_run: Callable[..., Run], 
     for place in range(6):
         trained_on, _ = run.data.train[SampleIndex(place, seed=run.seed)]
         assert np.array_equal(survey.seen(place), trained_on)
+
+
+def test_near_copies_are_looked_for_once_for_plan_and_report(
+    by_class: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from toolkit.data import fingerprints
+
+    calls: list[int] = []
+    find = fingerprints.duplicate_groups
+
+    def counted(files: Any, **options: Any) -> Any:
+        calls.append(len(files))
+        return find(files, **options)
+
+    monkeypatch.setattr(fingerprints, "duplicate_groups", counted)
+    words = ["check", str(by_class), "--set", "data.split.duplicates=near", "--set", "model={name: cnn, channels: [4]}"]
+    assert main(words) == 0
+    assert calls == [40]
+    picture = next(by_class.glob("cat/*.jpg"))
+    os.utime(picture, ns=(1, picture.stat().st_mtime_ns + 1))
+    assert main(words) == 0
+    assert calls == [40, 40]
+    capfd.readouterr()

@@ -23,6 +23,9 @@ __all__ = ["Duplicates", "GroupBy", "GroupChoice", "copies", "group_names", "uni
 Indices = npt.NDArray[np.int64]
 Duplicates = Literal["exact", "near"]
 
+_LAST: dict[str, Any] = {}
+"""The near copies found last, which decoded every file: ``vtk check`` asks for them for its plan and for its report."""
+
 
 class GroupBy(Section):
     """What names the group that a sample belongs to, e.g. a patient or a camera; give one of the two."""
@@ -103,7 +106,10 @@ def copies(index: Index, duplicates: Duplicates) -> Indices:
     if isinstance(index, ImageArrays):
         return duplicate_arrays(index.images)
     if duplicates == "near":
-        return duplicate_groups(index.files, near=True)
+        state = tuple((str(file), *_state(file)) for file in index.files)
+        if _LAST.get("state") != state:
+            _LAST.update(state=state, labels=duplicate_groups(index.files, near=True))
+        return np.array(_LAST["labels"])
     sizes = np.array([_size(file) for file in index.files], np.int64)
     _, places, counts = np.unique(sizes, return_inverse=True, return_counts=True)
     alike = np.flatnonzero(counts[places.reshape(-1)] > 1)
@@ -111,6 +117,15 @@ def copies(index: Index, duplicates: Duplicates) -> Indices:
     files = index.files
     labels[alike] = alike[duplicate_groups([files[i] for i in alike])]
     return labels
+
+
+def _state(file: Any) -> tuple[int, int]:
+    """Bytes and time of change, by which a file that was changed is told; -1 where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return -1, -1
+    return int(found.st_size), int(found.st_mtime_ns)
 
 
 def _size(file: Any) -> int:
