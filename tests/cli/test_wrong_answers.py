@@ -301,6 +301,37 @@ def test_an_error_in_a_hook_is_told_as_its_plugins(author: Callable[[str], Vtk])
     )
 
 
+def test_an_error_in_a_plugin_is_for_its_author(author: Callable[[str], Vtk], tmp_path: Path) -> None:
+    vtk = author(hook("vtk_data", "return {}['no such key']"))
+    info = tmp_path / "site" / "vtk_denoise-0.1.0.dist-info" / "METADATA"
+    info.write_text(info.read_text() + "Project-URL: Homepage, https://example.org/denoise\n")
+    code, _, err = vtk("run", "denoise.yaml", "--quiet", "--set", "extensions.progress=true")
+    assert code == ExitCode.BUG
+    said = "raised in vtk_data of the task denoise (vtk-denoise 0.1.0), whose author is at https://example.org/denoise"
+    assert err.strip().splitlines()[-1] == f"error: {said}; please report it with the lines above"
+
+
+def test_an_error_that_passes_a_wrapper_is_not_the_wrappers(author: Callable[[str], Vtk], tmp_path: Path) -> None:
+    """The model's own error goes through the ``yield`` of an extension, in whose code nothing is wrong."""
+    vtk = author(hook("vtk_model", "return nn.Linear(3, 1)"))
+    source = """
+    from toolkit import hookimpl
+
+    class Wrapping:
+        @hookimpl(wrapper=True)
+        def vtk_fit(self):
+            return (yield)
+
+    plugin = Wrapping()
+    """
+    site = Site(tmp_path / "site")
+    site.install("vtk-wraps", extensions={"wraps": "vtk_wraps:plugin"}, modules={"vtk_wraps": source})
+    code, _, err = vtk("run", "denoise.yaml", "--quiet", "--set", "extensions.wraps=true")
+    assert code == ExitCode.BUG
+    assert "vtk_wraps.py" in err
+    assert err.strip().splitlines()[-1].startswith("error: this is a bug in the toolkit or in a plugin")
+
+
 def test_an_error_beyond_the_hooks_is_told_as_its_plugins(author: Callable[[str], Vtk]) -> None:
     """A data set's, which no hook's call is around; and not as that of an extension whose wrapper it passes."""
     data = """

@@ -13,8 +13,6 @@ import pluggy
 from toolkit.hooks.entry import CORE, Plugin, normalized
 from toolkit.hooks.lint import hook_names
 
-_DISPATCH = {f"{pluggy.__name__}.{name}" for name in ("_callers", "_hooks", "_manager")}
-
 
 def blamed(error: BaseException, plugins: Sequence[Plugin]) -> str | None:
     """``raised in vtk_survey of the task denoise (vtk-denoise 0.1.0), whose author is at ...``.
@@ -39,11 +37,16 @@ def _frames(trace: TracebackType | None) -> list[FrameType]:
     while trace is not None:
         inner = trace.tb_next
         generator = trace.tb_frame.f_code.co_flags & inspect.CO_GENERATOR
-        passed = generator and inner is not None and _module(inner.tb_frame) == f"{pluggy.__name__}._callers"
+        passed = generator and inner is not None and _calls_hooks(inner.tb_frame)
         if not passed:
             frames.append(trace.tb_frame)
         trace = inner
     return frames
+
+
+def _calls_hooks(frame: FrameType) -> bool:
+    """pluggy's innermost, which only pluggy calls: right beneath a wrapper it is what the wrapper stands around."""
+    return frame.f_code.co_name == "_multicall" and _package(frame) == pluggy.__name__
 
 
 def _owners(frame: FrameType, plugins: Sequence[Plugin]) -> list[Plugin]:
