@@ -42,6 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"{n},{n.replace('1', '2')},{c},z,{p}" for n, c, p in zip(names, labels, parts, strict=True)]
     (root / "labels.csv").write_text("\n".join(["path,other,labels,second,part", *rows]))
     (root / "labels2.csv").write_text("\n".join(["path,other,labels,second,part", *rows[2:]]))
+    (root / "labels3.csv").write_text("\n".join(["path,other,labels,second,part", *(f"flat/{row}" for row in rows)]))
     (root / "hot.csv").write_text("\n".join(["path,x,y", *(f"{n},1,{i % 2}" for i, n in enumerate(names))]))
     (root / "pairs.csv").write_text("\n".join(["path,label,second", *(f"{n},x,y" for n in names)]))
     return root

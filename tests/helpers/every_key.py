@@ -306,8 +306,8 @@ _SCENES = "data.source"
 MULTILABEL_CASES = {
     "data.source[csv].name": case(see.source, _LABELS),
     "data.source[csv].file": case(see.source, "data.source.file={folder}/labels2.csv", _LABELS),
-    "data.source[csv].val_file": case(see.source, "data.source.val_file={folder}/labels2.csv", _LABELS),
-    "data.source[csv].test_file": case(see.source, "data.source.test_file={folder}/labels2.csv", _LABELS),
+    "data.source[csv].val_file": case(see.source, "data.source.val_file={folder}/labels3.csv", _LABELS),
+    "data.source[csv].test_file": case(see.source, "data.source.test_file={folder}/labels3.csv", _LABELS),
     "data.source[csv].root": case(see.source, "data.source.root=nowhere", _LABELS),
     "data.source[csv].path_column": case(see.source, "data.source.path_column=other", _LABELS),
     "data.source[csv].split_column": case(see.source, "data.source.split_column=part", _LABELS),

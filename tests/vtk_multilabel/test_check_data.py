@@ -50,7 +50,7 @@ def test_labels_are_compared_as_sets(table: Callable, capfd: pytest.CaptureFixtu
     code = main(["check", "mine.yaml", "--report", "--json"])
     report = json.loads(capfd.readouterr().out)["report"]
     cases = {fault["kind"]: [case["files"] for case in fault["cases"]] for fault in report["faults"]}
-    assert code == ExitCode.NO_INPUT  # a run would stop at the missing file
+    assert code == ExitCode.DATA  # copies with two labels are errors, too
     assert cases == {
         "missing-file": [["gone.png"]],
         "copy-with-two-labels": [["4.png", "other.png"]],
