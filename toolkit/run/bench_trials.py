@@ -138,8 +138,23 @@ def _channels_last(run: Run, batch: Any, seconds: float) -> Rate:
     def convert(value: Tensor) -> Tensor:
         return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
 
-    place_model(run.model, run.device, True)
-    return model_rate(run, _changed(batch, convert), seconds)
+    with _layout(run.model, run.device):
+        return model_rate(run, _changed(batch, convert), seconds)
+
+
+@contextmanager
+def _layout(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """The model in channels-last layout for a while; a trial after it is compared with the model as it was."""
+    before = [tensor.stride() for tensor in (*model.parameters(), *model.buffers())]
+    place_model(model, device, True)
+    try:
+        yield
+    finally:
+        for tensor, strides in zip([*model.parameters(), *model.buffers()], before, strict=True):
+            if tensor.stride() != strides:
+                tensor.data = torch.empty_strided(
+                    tensor.shape, strides, dtype=tensor.dtype, device=tensor.device
+                ).copy_(tensor.data)
 
 
 def doubled(batch: Any) -> Any:
