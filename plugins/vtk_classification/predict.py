@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from toolkit import Bundle
 
-_TOP = 5
+_TOP = 100  # all that `vtk predict --top` can ask for; as a rule all classes
 
 
 def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from plugin_site import Site
 
+from toolkit.cli.predict import limited
 from toolkit.errors import ExitCode
 
 HELPERS = Path(__file__).parents[1] / "helpers"
@@ -57,6 +58,13 @@ def test_csv(vtk: Callable, trained: Path, numbers: list[str]) -> None:
     records = json.loads(vtk("predict", trained, *numbers, "--json").out)["predictions"]
     rows = list(csv.DictReader(io.StringIO(vtk("predict", trained, *numbers, "--csv").out)))
     assert [(row["file"], float(row["value"])) for row in rows] == [(r["file"], r["value"]) for r in records]
+
+
+def test_ranked_answers_are_five_unless_more_are_asked_for() -> None:
+    record = {"file": "a", "top": list(range(20))}
+    assert limited(record, None)["top"] == list(range(5))
+    assert limited(record, 10)["top"] == list(range(10))
+    assert limited({"file": "a"}, None) == {"file": "a"}
 
 
 def test_top(vtk: Callable, trained: Path, numbers: list[str]) -> None:

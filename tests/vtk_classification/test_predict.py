@@ -89,3 +89,14 @@ def test_validation_preprocessing_comes_from_the_bundle(bundle: Bundle, kaggle: 
         shares = network(inputs).softmax(1)[0]
     (record,) = predict(bundle, [file])
     assert record["confidence"] == pytest.approx(shares.max().item(), abs=1e-5)
+
+
+@pytest.mark.parametrize(("classes", "ranked"), [(12, 12), (150, 100)])
+def test_as_many_classes_are_ranked_as_can_be_asked_for(classes: int, ranked: int) -> None:
+    from vtk_classification.predict import _record
+
+    names = [f"c{number}" for number in range(classes)]
+    shares = torch.randn(classes, generator=torch.Generator().manual_seed(1)).softmax(0)
+    record = _record(Path("a.png"), shares, names)
+    order = shares.argsort(descending=True).tolist()
+    assert [entry["class"] for entry in record["top"]] == [names[place] for place in order[:ranked]]
