@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,6 +111,43 @@ def test_one_that_never_answers_is_ended_with_what_it_started(tmp_path: Path) ->
     assert verdict.error == "gave no answer within 3 s"
     if note.exists():  # on a machine that is busy enough the process may have been ended before
         _until(lambda: not _runs(int(note.read_text())))
+
+
+def test_what_a_plugin_that_answers_has_started_is_ended_too(tmp_path: Path) -> None:
+    site, note = Site(tmp_path), tmp_path / "child"
+    source = f"""
+    import pathlib, subprocess
+    child = subprocess.Popen(["sleep", "600"])
+    pathlib.Path({str(note)!r}).write_text(str(child.pid))
+    """
+    modules = {"leaves_task": textwrap.dedent(source) + GOOD_TASK}
+    site.install("leaves", tasks={"leaves": "leaves_task:plugin"}, modules=modules)
+    with site.active():
+        (plugin,) = [p for p in Catalogue(disabled=()).plugins if p.name == "leaves"]
+        (verdict,) = examine_apart([asdict(plugin)], timeout=120)
+    assert verdict.error is None
+    _until(lambda: not _runs(int(note.read_text())))
+
+
+def test_a_thread_that_goes_on_does_not_hold_up_the_answer(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    source = f"import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n{GOOD_TASK}"
+    site.install("threaded", tasks={"threaded": "threaded_task:plugin"}, modules={"threaded_task": source})
+    began = time.monotonic()
+    with site.active():
+        (plugin,) = [p for p in Catalogue(disabled=()).plugins if p.name == "threaded"]
+        (verdict,) = examine_apart([asdict(plugin)], timeout=60)
+    assert verdict.error is None
+    assert time.monotonic() - began < 60
+
+
+def test_an_answer_counts_although_the_process_had_to_be_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "answers_and_stays.py").write_text(
+        'import time\nprint(\'{"error": "is bad"}\', flush=True)\ntime.sleep(600)\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("toolkit.hooks.isolation.EXAMINER", "answers_and_stays")
+    assert examine_apart([{}], timeout=2) == [Verdict("is bad")]
 
 
 ASKING = """

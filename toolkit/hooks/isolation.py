@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -54,23 +55,31 @@ def _examine(subject: Mapping[str, Any], timeout: float, running: set[subprocess
             start_new_session=True,
         )
         running.add(child)
+        code = None
         try:
             code = child.wait(timeout)
         except subprocess.TimeoutExpired:
-            return Verdict(f"gave no answer within {timeout:g} s", _tail(err))
+            pass  # it may have answered all the same, which can be read once it is gone
         finally:
             _end(child)
             running.discard(child)
-        return _read(out, err, code)
+        return _read(out) or Verdict(_why_none(code, timeout), _tail(err))
 
 
-def _read(out: IO[bytes], err: IO[bytes], code: int) -> Verdict:
+def _read(out: IO[bytes]) -> Verdict | None:
     out.seek(0)
     try:
         return Verdict(**json.loads(out.read()))
     except ValueError:
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return Verdict(f"its process {how} before it answered", _tail(err))
+        return None
+
+
+def _why_none(code: int | None, timeout: float) -> str:
+    """Why there is no answer; the code is None where the process had to be ended."""
+    if code is None:
+        return f"gave no answer within {timeout:g} s"
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return f"its process {how} before it answered"
 
 
 def _tail(err: IO[bytes]) -> str:
@@ -80,11 +89,10 @@ def _tail(err: IO[bytes]) -> str:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a process that is still there, with those that it has started."""
-    if child.poll() is not None:
-        return
+    """End a process, and those that it has started, which may outlive it; they are in its session."""
     if hasattr(os, "killpg"):
-        os.killpg(child.pid, signal.SIGKILL)
-    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS: only zombies are
+            os.killpg(child.pid, signal.SIGKILL)
+    elif child.poll() is None:
         child.kill()
     child.wait()

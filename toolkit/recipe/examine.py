@@ -91,3 +91,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stderr.flush()
+    os._exit(0)  # the answer is given: a thread that the plugin has started is not waited for
