@@ -343,6 +343,22 @@ def test_labels_of_any_sequence_are_compared(drawn: Path, tmp_path: Path) -> Non
     assert list(report.counts) == ["cat", "dog", "wild"]
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_copy_under_two_labels_and_in_two_splits_is_told_as_both(drawn: Path, tmp_path: Path, exact: bool) -> None:
+    copy = tmp_path / "again.webp"
+    if exact:
+        shutil.copy(drawn / "cat.0.jpg", copy)
+    else:
+        Image.open(drawn / "cat.0.jpg").save(copy, quality=90)
+    train = SurveyPart(["a", "c"], [["cat"], ["dog"]], files=[drawn / "cat.0.jpg", drawn / "dog.0.jpg"])
+    val = SurveyPart(["b"], [["dog"]], files=[copy])
+    faults = check_data(Survey("", {"train": train, "val": val})).faults
+    told = {fault.kind: fault.cases for fault in faults}
+    near = "" if exact else "near-"
+    for kind, detail in (("copy-with-two-labels", "cat / dog"), ("copy-across-splits", "train / val")):
+        assert [(case.files, case.detail) for case in told[near + kind]] == [(("a", "b"), detail)]
+
+
 def test_a_part_of_unequal_lengths_is_refused() -> None:
     with pytest.raises(ValueError, match="2 names, but 1 labels"):
         SurveyPart(["a", "b"], [("cat",)])

@@ -60,9 +60,10 @@ def _faults(samples: Sequence[Sample], groups: Iterable[list[int]], *, near: boo
         members = [samples[place] for place in group]
         labels = {member.labels for member in members}
         splits = {member.split for member in members}
-        where = "labels" if len(labels) > 1 else "splits" if len(splits) > 1 else ""
+        told = [where for where, values in (("labels", labels), ("splits", splits)) if len(values) > 1]
         names = tuple(member.name for member in members)
-        by_fault[where].append(Case(names, _difference(where, members)))
+        for where in told or [""]:
+            by_fault[where].append(Case(names, _difference(where, members)))
     for where, cases in by_fault.items():
         if cases:
             yield _fault(where, tuple(cases), near, survey)
