@@ -104,6 +104,32 @@ def test_the_splits_are_those_of_a_run_without_its_limit(photos: Path, check: Ch
     assert sum(document["report"]["splits"].values()) == 40
 
 
+def test_the_cut_beside_a_test_split_of_the_sources_own_is_seen(photos: Path, check: Check) -> None:
+    """Near copies across training and the validation that the recipe cuts; its key keeps none out of the test split."""
+    parted = photos / "parted"
+    for kind in ("cat", "dog"):
+        for number, file in enumerate(sorted((photos / kind).iterdir())):
+            target = parted / ("test" if number < 4 else "train") / kind
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+    for file in sorted((parted / "train/cat").iterdir()):
+        cv2.imwrite(str(file.with_suffix(".png")), cv2.resize(cv2.imread(str(file)), None, fx=2, fy=2))
+    sets = ("--set", "data.split.val=0.3")
+    report = json.loads(check(parted, *SMALL, *sets, "--json")[1])["report"]
+    assert report["cut_by_recipe"]
+    assert set(report["splits"]) == {"train", "val", "test"}
+    fault = next(fault for fault in report["faults"] if fault["kind"] == "near-copy-across-splits")
+    assert {case["detail"] for case in fault["cases"]} <= {"train / val", "val / train"}
+    assert "or set data.split.duplicates to near; that moves none out of test." in fault["remedy"]
+    near = json.loads(check(parted, *SMALL, *sets, "--set", "data.split.duplicates=near", "--json")[1])["report"]
+    assert "near-copy-across-splits" not in {fault["kind"] for fault in near["faults"]}
+    (file,) = list((parted / "test/dog").iterdir())[:1]
+    shutil.copy(file, parted / "train/dog" / "leaked.jpg")
+    report = json.loads(check(parted, *SMALL, *sets, "--set", "data.split.duplicates=near", "--json")[1])["report"]
+    (fault,) = [fault for fault in report["faults"] if fault["kind"] == "copy-across-splits"]
+    assert fault["remedy"].endswith("Keep one of them.")
+
+
 def test_the_page_shows_what_enters_the_model(photos: Path, check: Check, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     code, _, err = check("folder", "--images", photos, *SMALL, "--set", "data.augment=none", "--html", page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,8 @@ class Survey:
         place: where the data are, for people.
         parts: split → samples. ``train`` alone: the data are not split.
         faults: what is wrong with the listing itself, e.g. files that belong to no class.
-        cut: the splits are not the data set's own, the recipe makes them.
+        cut: the recipe makes splits that are not the data set's own.
+        fixed: the splits that are the data set's own all the same, so that no key keeps copies out of them.
         duplicates_key: the recipe's key that keeps copies in one split if set to ``exact`` or ``near``, e.g.
             ``data.split.duplicates``; None where there is none.
         seen: the training sample at a position as it enters the model, uint8 (h, w, c), augmented, before it is
@@ -81,6 +82,7 @@ class Survey:
     parts: Mapping[str, SurveyPart]
     faults: Sequence[Fault] = ()
     cut: bool = False
+    fixed: Collection[str] = ()
     duplicates_key: str | None = None
     seen: Callable[[int], Pixels] | None = field(default=None, repr=False)
     input_side: int | None = None
@@ -114,8 +116,8 @@ def survey_images(recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
 
     Args:
         recipe: the task's.
-        cut: ``cut(recipe, found)`` splits what a source found as a run does; asked where the source has no splits of
-            its own, with ``data.limit`` lifted.
+        cut: ``cut(recipe, found)`` splits what a source found as a run does; asked where the recipe holds out what
+            the source has no split for, with ``data.limit`` lifted.
 
     Raises:
         VtkError: the data are missing, not yet downloaded, or described in a way that cannot be read.
@@ -128,20 +130,31 @@ def survey_images(recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
             hint="run the recipe once, or check it on data that need no download: add --demo",
         )
     survey = source.survey()
-    if set(survey.parts) == {"train"}:
-        survey = _as_cut(survey, recipe, cut)
+    survey = _as_cut(survey, recipe, cut)
     seen = training_view(recipe.data, recipe.model, recipe.seed, survey.parts["train"]) if survey.parts else None
     return replace(survey, seen=seen, input_side=recipe.data.image_size)
 
 
 def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
-    """Split as a run would split it. Data that no run would take stay as they are; ``vtk check`` says why."""
+    """Split as a run would split it, where it would. Data that no run would take stay as they are; ``vtk check`` says
+    why.
+    """
+    from toolkit.data.splits import held_out
+
     everything = recipe.model_copy(update={"data": recipe.data.model_copy(update={"limit": None})})
+    split = recipe.data.split
     try:
-        found = cut(everything, recipe.data.source.load())
+        found = recipe.data.source.load()
+        made = held_out(found, split)
+        if not made:
+            return survey
+        found = cut(everything, found)
     except VtkError:
         return survey
-    return replace(survey_of(found, survey.place, survey.faults), cut=True, duplicates_key="data.split.duplicates")
+    cut_survey = survey_of(found, survey.place, survey.faults)
+    fixed = set(cut_survey.parts) - {"train", *made}
+    key = None if split.manifest is not None else "data.split.duplicates"
+    return replace(cut_survey, cut=True, fixed=fixed, duplicates_key=key)
 
 
 def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> Callable[[int], Pixels]:

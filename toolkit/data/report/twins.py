@@ -77,6 +77,11 @@ def _difference(where: str, members: Sequence[Sample]) -> str:
     return f"{len(members)} times"
 
 
+def _in_fixed(case: Case, survey: Survey) -> bool:
+    """Whether a case, told by its splits, reaches into one that is the data set's own."""
+    return bool(set(case.detail.split(" / ")) & set(survey.fixed))
+
+
 def _fault(where: str, cases: tuple[Case, ...], near: bool, survey: Survey) -> Fault:
     kind, alike = ("near-copy", " in versions that look alike") if near else ("copy", "")
     crossing: Level = "warning" if near else "error"
@@ -88,7 +93,11 @@ def _fault(where: str, cases: tuple[Case, ...], near: bool, survey: Survey) -> F
         message = f"{what} in more than one split{', as the recipe cuts them' if survey.cut else ''}"
         remedy = "The model is examined on what it has learnt by heart: figures come out too good. Keep one of them"
         key = survey.duplicates_key
-        remedy += f", or set {key} to {'near' if near else 'exact'}." if key else "."
+        if key and not all(_in_fixed(case, survey) for case in cases):
+            remedy += f", or set {key} to {'near' if near else 'exact'}"
+            remedy += f"; that moves none out of {', '.join(sorted(survey.fixed))}." if survey.fixed else "."
+        else:
+            remedy += "."
         return Fault(f"{kind}-across-splits", crossing, message, remedy, cases)
     remedy = "They count more than others. Keep one of each, unless that is meant."
     return Fault(
