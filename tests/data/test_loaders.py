@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from toolkit.data.datasets import FileDataset
+from toolkit.data.fused import FusedPipeline, augment_transform
 from toolkit.data.loaders import build_loader, choose_workers
+from toolkit.data.pipeline import AugmentPipeline
+from toolkit.data.preprocess import Preprocess
 from toolkit.data.types import Batch, IndexBatch, SampleIndex
 from toolkit.errors import VtkError
 
@@ -77,8 +83,20 @@ def test_every_way_of_fetching_gives_the_same_batches(mode: dict[str, Any], data
     assert_equal(fetched(dataset, MODES[0], 1, 3, 17), fetched(dataset, mode, 1, 3, 17))
 
 
-def test_processes_need_no_fork() -> None:
-    dataset = torch.utils.data.TensorDataset(torch.arange(20.0), torch.arange(20))
+FLIP = [{"name": "RandomResizedCrop", "size": [24, 24]}, {"name": "HorizontalFlip"}]
+BLUR = [{"name": "HorizontalFlip"}, {"name": "GaussianBlur"}]
+
+
+@pytest.mark.parametrize(("steps", "kind"), [(FLIP, FusedPipeline), (BLUR, AugmentPipeline)], ids=["fused", "library"])
+def test_processes_need_no_fork(steps: list[dict[str, Any]], kind: type, tmp_path: Path) -> None:
+    """After they have been used here: what a thread of this process has made is not sent along."""
+    paths = [tmp_path / f"{number}.png" for number in range(20)]
+    for path in paths:
+        pixels = np.random.default_rng(int(path.stem)).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    transform = augment_transform(steps, Preprocess(height=24, width=24, resize=24))
+    assert isinstance(transform, kind)
+    dataset = FileDataset(paths, np.arange(20), transform)
     spawned = {"workers": 1, "kind": "process", "start_method": "spawn"}
     assert_equal(fetched(dataset, MODES[0], 0, 0, 4), fetched(dataset, spawned, 0, 0, 4))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import multiprocessing
 import random
@@ -180,6 +181,55 @@ def test_workers_that_draw_from_generators_of_their_own(subject: Make) -> None:
     found = failure("determinism", subject(WithData(Shared)))
     assert "runs with 0 and with 2 workers end in different places" in found.found
     assert "thread_safe" in found.remedy
+
+
+class Listed(NoisyNumbers):
+    """Fetched in processes."""
+
+    thread_safe = False
+
+
+class Holding(Listed):
+    """Holds what cannot be sent to a process."""
+
+    def __init__(self, count: int, noise: float) -> None:
+        super().__init__(count, noise)
+        self.scale = lambda x: x
+
+
+class Counted(Listed):
+    """Holds a lock that processes share, which goes to those that are being started alone."""
+
+    def __init__(self, count: int, noise: float) -> None:
+        super().__init__(count, noise)
+        self.lock = multiprocessing.get_context("spawn").Lock()
+
+
+class Joining(WithData):
+    """Joins samples with a lambda, which forked workers would have had all the same."""
+
+    @hookimpl
+    def vtk_data(self, recipe: Any) -> Data:
+        from torch.utils.data import default_collate
+
+        return dataclasses.replace(super().vtk_data(recipe), collate=lambda samples: default_collate(samples))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "part"), [(WithData(Holding), "train, a Holding"), (Joining(Listed), "collate, the function <lambda>")]
+)
+def test_what_only_forked_workers_could_fetch(plugin: Any, part: str, subject: Make) -> None:
+    found = failure("determinism", subject(plugin))
+    assert f"Data.{part}, cannot be pickled: " in found.found
+    assert "macOS and Windows" in found.remedy
+
+
+@pytest.mark.parametrize("plugin", [WithData(Counted), Joining(NoisyNumbers)], ids=["lock", "threads"])
+def test_what_workers_can_have(plugin: Any, subject: Make) -> None:
+    """Locks of multiprocessing go to a process that starts; threads need nothing pickled."""
+    from toolkit.testing.checks.determinism import _require_picklable
+
+    _require_picklable(subject(plugin).trained.run)
 
 
 class Remembering(Good):
