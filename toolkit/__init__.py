@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.data.decode import ImageError
     from toolkit.data.image_files import find_images, read_image, read_mask
-    from toolkit.data.report.survey import Survey, SurveyPart
+    from toolkit.data.report.survey import Survey, SurveyKeys, SurveyPart
     from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
     from toolkit.errors import ExitCode, VtkError
     from toolkit.hooks.markers import hookimpl
@@ -46,6 +46,7 @@ _HOMES = {
     "Stage": "toolkit.run.run",
     "StageSection": "toolkit.recipe.sections",
     "Survey": "toolkit.data.report.survey",
+    "SurveyKeys": "toolkit.data.report.survey",
     "SurveyPart": "toolkit.data.report.survey",
     "Table": "toolkit.run.report",
     "VtkError": "toolkit.errors",
@@ -74,6 +75,7 @@ __all__ = [
     "Stage",
     "StageSection",
     "Survey",
+    "SurveyKeys",
     "SurveyPart",
     "Table",
     "VtkError",

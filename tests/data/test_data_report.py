@@ -31,7 +31,7 @@ from PIL import Image
 from toolkit.data.decode import decode
 from toolkit.data.report.data_report import DataReport, check_data
 from toolkit.data.report.page import as_page
-from toolkit.data.report.survey import Survey, SurveyPart
+from toolkit.data.report.survey import Survey, SurveyKeys, SurveyPart
 from toolkit.data.report.text import as_text
 from toolkit.data.sources import CsvFile, Digits, Folder, Pattern
 
@@ -357,6 +357,28 @@ def test_a_copy_under_two_labels_and_in_two_splits_is_told_as_both(drawn: Path, 
     near = "" if exact else "near-"
     for kind, detail in (("copy-with-two-labels", "cat / dog"), ("copy-across-splits", "train / val")):
         assert [(case.files, case.detail) for case in told[near + kind]] == [(("a", "b"), detail)]
+
+
+def test_advice_names_the_keys_that_the_task_has(drawn: Path, tmp_path: Path) -> None:
+    files = [drawn / f"cat.{i}.jpg" for i in range(20)] + [drawn / "dog.0.jpg"]
+    Image.open(files[0]).convert("L").save(tmp_path / "grey.png")
+    files.append(tmp_path / "grey.png")
+    shutil.copy(drawn / "dog.0.jpg", tmp_path / "again.jpg")
+    labels = [["cat"]] * 20 + [["dog"]] + [["cat"]]
+    train = SurveyPart([file.name for file in files], labels, files=files)
+    parts = {"train": train, "val": SurveyPart(["again.jpg"], [["dog"]], files=[tmp_path / "again.jpg"])}
+    keys = SurveyKeys("my.copies", "my.side", "my.grey", "my.draw")
+    for given, named in ((keys, True), (SurveyKeys(), False)):
+        faults = check_data(Survey("", parts, input_side=1000, keys=given)).faults
+        remedies = {fault.kind: fault.remedy for fault in faults}
+        for kind, key in (
+            ("copy-across-splits", "my.copies"),
+            ("smaller-than-input", "my.side="),
+            ("grey-among-coloured", "`my.grey: true`"),
+            ("imbalance", "my.draw"),
+        ):
+            assert (key in remedies[kind]) is named, kind
+        assert "data." not in "".join(remedies.values())
 
 
 def test_a_part_of_unequal_lengths_is_refused() -> None:

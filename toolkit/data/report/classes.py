@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from toolkit.data.report.fault import Case, Fault, counted
-from toolkit.data.report.survey import Survey
+from toolkit.data.report.survey import Survey, SurveyKeys
 
 __all__ = ["class_counts", "class_faults"]
 
@@ -19,6 +19,8 @@ FEW = 10
 UNEQUAL = 10.0
 """The largest class to the smallest, from which on it is worth doing something."""
 
+_NONE = SurveyKeys()
+
 
 def class_counts(survey: Survey) -> dict[str, dict[str, int]]:
     """Class → split → pictures, the classes in the order of the data set, training first."""
@@ -29,13 +31,13 @@ def class_counts(survey: Survey) -> dict[str, dict[str, int]]:
     return {label: {split: counts[split][label] for split in survey.parts} for label in order}
 
 
-def class_faults(counts: Counts) -> Iterator[Fault]:
-    """What is wrong with the classes."""
+def class_faults(counts: Counts, keys: SurveyKeys = _NONE) -> Iterator[Fault]:
+    """What is wrong with the classes. ``keys``: those that advice may name."""
     if len(counts) < 2:
         message = "there is only one class" if counts else "there is no class"
         yield Fault("one-class", "error", message, "Telling classes apart takes two or more.")
     yield from _unequal_splits(counts)
-    yield from _unequal_sizes(counts)
+    yield from _unequal_sizes(counts, keys.sampler)
     yield from _alike(counts)
 
 
@@ -58,7 +60,7 @@ def _unequal_splits(counts: Counts) -> Iterator[Fault]:
         yield Fault("class-not-held-out", "warning", message, remedy, tuple(absent))
 
 
-def _unequal_sizes(counts: Counts) -> Iterator[Fault]:
+def _unequal_sizes(counts: Counts, sampler: str | None) -> Iterator[Fault]:
     training = {label: per_split["train"] for label, per_split in counts.items() if per_split.get("train")}
     few = tuple(Case((), f"{label}: {count}") for label, count in training.items() if count < FEW)
     if few:
@@ -73,8 +75,8 @@ def _unequal_sizes(counts: Counts) -> Iterator[Fault]:
             "imbalance",
             "warning",
             f"the largest class has {ratio:.0f} times the pictures of the smallest",
-            "Accuracy says little here; look at each class's recall. The recipe can even it out: data.sampler, or "
-            "weights in the loss.",
+            "Accuracy says little here; look at each class's recall."
+            + (f" The recipe can even it out: {sampler}, or weights in the loss." if sampler else ""),
             (Case((), f"{largest}: {training[largest]:,}"), Case((), f"{smallest}: {training[smallest]:,}")),
         )
 

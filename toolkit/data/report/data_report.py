@@ -85,7 +85,7 @@ def check_data(
         for name, labels in zip(part.names, part.each(), strict=True)
     ]
     counts = class_counts(survey)
-    faults = [*survey.faults, *(class_faults(counts) if survey.labelled else ())]
+    faults = [*survey.faults, *(class_faults(counts, survey.keys) if survey.labelled else ())]
     sizes = None
     if all(part.files is not None for part in survey.parts.values()):
         files = [file for part in survey.parts.values() for file in part.files or ()]
@@ -100,7 +100,7 @@ def check_data(
 
 def _faults_in_files(survey: Survey, samples: list[Sample], records: list[Record]) -> Iterator[Fault]:
     named = [(sample.name, record) for sample, record in zip(samples, records, strict=True)]
-    yield from file_faults(named, survey.input_side)
+    yield from file_faults(named, survey.input_side, survey.keys)
     yield from twin_faults(samples, records, survey)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from toolkit.data.report.fault import Case, Fault, Level, counted
 from toolkit.data.report.scan import Record
+from toolkit.data.report.survey import SurveyKeys
 
 __all__ = ["file_faults"]
 
@@ -18,6 +19,7 @@ LONG_ASPECT = 4.0
 """Long side to short side; more than this is odd where the data set's median is below half of it."""
 
 Named = tuple[str, Record]
+_NO_KEYS = SurveyKeys()
 
 _UNUSABLE: dict[str, tuple[str, str, str]] = {
     "missing": ("file cannot be read", "files cannot be read", "Bring it back, or see to the rights to read it."),
@@ -54,23 +56,24 @@ _SUFFIXES = {
 }
 
 
-def file_faults(named: Sequence[Named], input_side: int | None = None) -> Iterator[Fault]:
+def file_faults(named: Sequence[Named], input_side: int | None = None, keys: SurveyKeys = _NO_KEYS) -> Iterator[Fault]:
     """What is wrong with files one by one.
 
     Args:
         named: each file's name and what reading it showed.
         input_side: shorter side of the model's input, where it is known.
+        keys: the recipe's keys that advice may name.
     """
     for trouble, (one, many, remedy) in _UNUSABLE.items():
         yield from _fault(named, _trouble_is(trouble), f"{trouble}-file", "error", one, many, remedy)
     usable = [(name, record) for name, record in named if not record.trouble]
     if usable:
-        yield from _of_odd_size(usable, input_side)
-        yield from _of_odd_look(usable)
+        yield from _of_odd_size(usable, input_side, keys.input_side)
+        yield from _of_odd_look(usable, keys.grey)
         yield from _of_odd_kind(usable)
 
 
-def _of_odd_size(usable: Sequence[Named], input_side: int | None) -> Iterator[Fault]:
+def _of_odd_size(usable: Sequence[Named], input_side: int | None, key: str | None) -> Iterator[Fault]:
     usual = statistics.median(_short(record) for _, record in usable)
     aspect = statistics.median(_aspect(record) for _, record in usable)
 
@@ -94,11 +97,12 @@ def _of_odd_size(usable: Sequence[Named], input_side: int | None) -> Iterator[Fa
             "smaller-than-input",
             "note",
             f"half of the pictures have a short side of {usual:.0f} pixels at most, the model sees {input_side}",
-            f"They are enlarged. data.image_size={usual:.0f} or less costs less and loses nothing.",
+            f"They are enlarged. {f'{key}={usual:.0f} or less' if key else 'A smaller input'} costs less and loses "
+            "nothing.",
         )
 
 
-def _of_odd_look(usable: Sequence[Named]) -> Iterator[Fault]:
+def _of_odd_look(usable: Sequence[Named], key: str | None) -> Iterator[Fault]:
     remedy = "Hardly anything can be seen on it. Delete it, unless it is meant to be so."
     yield from _fault(usable, _blank, "blank-picture", "warning", "picture is blank", "pictures are blank", remedy)
     grey = [name for name, record in usable if record.grey and not _blank(record)]
@@ -107,7 +111,8 @@ def _of_odd_look(usable: Sequence[Named]) -> Iterator[Fault]:
             "grey-among-coloured",
             "note",
             counted(len(grey), "picture is grey", "pictures are grey") + ", the others are coloured",
-            "Harmless if every class has some; else the model learns the colour. `data.grey: true` makes all grey.",
+            "Harmless if every class has some; else the model learns the colour."
+            + (f" `{key}: true` makes all grey." if key else ""),
             tuple(Case((name,)) for name in grey),
         )
 

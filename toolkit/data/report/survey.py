@@ -17,7 +17,7 @@ from toolkit.errors import VtkError
 if TYPE_CHECKING:
     from toolkit.data.sections import ImageData
 
-__all__ = ["Survey", "SurveyPart", "part_of", "survey_images", "survey_of"]
+__all__ = ["Survey", "SurveyKeys", "SurveyPart", "part_of", "survey_images", "survey_of"]
 
 Pixels = npt.NDArray[np.uint8]
 Index = ImageFiles | ImageArrays
@@ -62,6 +62,23 @@ class SurveyPart:
 
 
 @dataclass(frozen=True)
+class SurveyKeys:
+    """A task's keys that a report may advise to set, e.g. ``data.image_size``; None where the task has none.
+
+    Args:
+        duplicates: keeps copies in one split if set to ``exact`` or ``near``.
+        input_side: side of the model's input in pixels.
+        grey: makes all pictures grey if it is true.
+        sampler: draws rare classes more often.
+    """
+
+    duplicates: str | None = None
+    input_side: str | None = None
+    grey: str | None = None
+    sampler: str | None = None
+
+
+@dataclass(frozen=True)
 class Survey:
     """What a task hands over for ``vtk check`` to read: the answer of ``vtk_survey``.
 
@@ -71,8 +88,7 @@ class Survey:
         faults: what is wrong with the listing itself, e.g. files that belong to no class.
         cut: the recipe makes splits that are not the data set's own.
         fixed: the splits that are the data set's own all the same, so that no key keeps copies out of them.
-        duplicates_key: the recipe's key that keeps copies in one split if set to ``exact`` or ``near``, e.g.
-            ``data.split.duplicates``; None where there is none.
+        keys: the recipe's keys that the report may advise to set.
         seen: the training sample at a position as it enters the model, uint8 (h, w, c), augmented, before it is
             normalised; or None.
         input_side: shorter side of the model's input in pixels, or None.
@@ -83,7 +99,7 @@ class Survey:
     faults: Sequence[Fault] = ()
     cut: bool = False
     fixed: Collection[str] = ()
-    duplicates_key: str | None = None
+    keys: SurveyKeys = SurveyKeys()
     seen: Callable[[int], Pixels] | None = field(default=None, repr=False)
     input_side: int | None = None
 
@@ -132,7 +148,18 @@ def survey_images(recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
     survey = source.survey()
     survey = _as_cut(survey, recipe, cut)
     seen = training_view(recipe.data, recipe.model, recipe.seed, survey.parts["train"]) if survey.parts else None
-    return replace(survey, seen=seen, input_side=recipe.data.image_size)
+    return replace(survey, seen=seen, input_side=recipe.data.image_size, keys=_keys(recipe.data, survey))
+
+
+def _keys(data: ImageData, survey: Survey) -> SurveyKeys:
+    """Where the splits are the data set's own, or a manifest's, no key changes which copies are in which."""
+    cuts = survey.cut and data.split.manifest is None
+    return SurveyKeys(
+        duplicates="data.split.duplicates" if cuts else None,
+        input_side="data.image_size",
+        grey="data.grey",
+        sampler="data.sampler" if "sampler" in type(data).model_fields else None,
+    )
 
 
 def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
@@ -142,10 +169,9 @@ def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> 
     from toolkit.data.splits import held_out
 
     everything = recipe.model_copy(update={"data": recipe.data.model_copy(update={"limit": None})})
-    split = recipe.data.split
     try:
         found = recipe.data.source.load()
-        made = held_out(found, split)
+        made = held_out(found, recipe.data.split)
         if not made:
             return survey
         found = cut(everything, found)
@@ -153,8 +179,7 @@ def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> 
         return survey
     cut_survey = survey_of(found, survey.place, survey.faults)
     fixed = set(cut_survey.parts) - {"train", *made}
-    key = None if split.manifest is not None else "data.split.duplicates"
-    return replace(cut_survey, cut=True, fixed=fixed, duplicates_key=key)
+    return replace(cut_survey, cut=True, fixed=fixed)
 
 
 def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> Callable[[int], Pixels]:

@@ -92,7 +92,7 @@ def _fault(where: str, cases: tuple[Case, ...], near: bool, survey: Survey) -> F
     if where == "splits":
         message = f"{what} in more than one split{', as the recipe cuts them' if survey.cut else ''}"
         remedy = "The model is examined on what it has learnt by heart: figures come out too good. Keep one of them"
-        key = survey.duplicates_key
+        key = survey.keys.duplicates
         if key and not all(_in_fixed(case, survey) for case in cases):
             remedy += f", or set {key} to {'near' if near else 'exact'}"
             remedy += f"; that moves none out of {', '.join(sorted(survey.fixed))}." if survey.fixed else "."
