@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from toolkit import Recipe, Section
+from toolkit.data.belonging import GroupBy
 from toolkit.data.sections import ImageData
 from toolkit.models.sections import ImageStage, Inference, ModelChoice, Share
+from vtk_multilabel.csv_labels import CsvLabels
 from vtk_multilabel.sources import SourceChoice
 
 Exponent = Annotated[float, Field(ge=0)]
@@ -37,6 +39,13 @@ class MultilabelData(ImageData):
         if value in ("oversample", "undersample"):
             raise ValueError(_NOT_BALANCED.format(value))
         return value
+
+    @model_validator(mode="after")
+    def _group_is_no_label(self) -> MultilabelData:
+        group = self.split.group
+        if isinstance(self.source, CsvLabels) and isinstance(group, GroupBy) and group.column is not None:
+            self.source.group_by(group.column)
+        return self
 
 
 class BinaryCrossEntropyLoss(Section):

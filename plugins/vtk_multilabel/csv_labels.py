@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from toolkit import ExitCode, Section, VtkError
 from toolkit.data.sources.csv_file import Row, column_values, missing_files, require_files
@@ -45,7 +45,7 @@ class Columns(Section):
 
     name: Literal["columns"]
     columns: Annotated[list[str], Field(min_length=1)] | None = Field(
-        None, description="The labels' columns; by default all others than those of path and split."
+        None, description="The labels' columns; by default all others than those of path, split and group."
     )
 
     def names(self, table: Table, others: Sequence[str]) -> list[str] | None:
@@ -156,6 +156,12 @@ class CsvLabels(Source):
     )
     obtain: str | None = Field(None, description="How to get the data; shown where they are missing.")
 
+    _group: str | None = PrivateAttr(None)
+
+    def group_by(self, column: str) -> None:
+        """Take the column for the name of what belongs together, not for a label."""
+        self._group = column
+
     @model_validator(mode="after")
     def _one_way_to_split(self) -> CsvLabels:
         if self.split_column is not None and (self.val_file or self.test_file):
@@ -226,7 +232,7 @@ class CsvLabels(Source):
         table = read_table(file, [self.path_column], self.delimiter)
         path = table.column(self.path_column)
         split = None if self.split_column is None else table.column(self.split_column)
-        others = [self.path_column, *([self.split_column] if self.split_column else [])]
+        others = [name for name in (self.path_column, self.split_column, self._group) if name]
         rows = self.labels.read(table, path, split, others)
         nameless = next((row for row in rows if not row.path), None)
         if nameless is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,6 +136,25 @@ def test_other_data_are_found_where_their_table_is(make_run, colour_text, colour
     build_data(run)
     assert len(run.data.test) == len(colour_folder[1])
     assert run.data.test[0][0].shape[-1] > 0
+
+
+def test_the_column_of_groups_is_no_label(make_run, colour_text, colour_folder, tmp_path):
+    folder, labels = colour_folder
+    names = ("red", "green", "blue")
+    patients = {path: f"p{number % 12}" for number, path in enumerate(labels)}
+    rows = [
+        f"{path},{patients[path]},{','.join(str(int(name in chosen)) for name in names)}"
+        for path, chosen in labels.items()
+    ]
+    (tmp_path / "hot.csv").write_text("\n".join([f"path,patient,{','.join(names)}", *rows]))
+    sets = [
+        f"data.source={{name: csv, file: {tmp_path / 'hot.csv'}, root: {folder}, labels: {{name: columns}}}}",
+        "data.split={val: 0.25, group: {column: patient}}",
+    ]
+    data = make_run(*sets, text=colour_text).data
+    assert data.meta["classes"] == list(names)
+    train, val = ({patients[Path(path).name] for path in part.paths} for part in (data.train, data.val))
+    assert not train & val
 
 
 def test_too_few_images_to_split_are_refused(make_run, colour_text, colour_folder, tmp_path):
