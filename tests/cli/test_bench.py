@@ -33,7 +33,8 @@ def test_one_document_with_every_figure(vtk: Vtk, tmp_path: Path, monkeypatch: p
     assert found["advice"]
     assert found["advice"][0]["why"]
     assert "measuring: the model alone" in said.err
-    assert not list(scratch.iterdir())
+    # torch makes itself a folder of this name when one of its parts is first imported.
+    assert [path.name for path in scratch.iterdir() if not path.name.startswith("torchinductor")] == []
     assert sorted(Path.cwd().rglob("*")) == before
 
 

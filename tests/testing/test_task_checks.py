@@ -480,7 +480,10 @@ class Needy(Good):
         return super().vtk_data(recipe)
 
 
-def test_a_check_of_a_recipe_that_writes_or_wants_to(subject: Make) -> None:
+def test_a_check_of_a_recipe_that_writes_or_wants_to(
+    subject: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert "wrote cache.json" in failure("plan", subject(Writing())).found
     assert "`vtk check` fails where `vtk run` works: nowhere to write to" in failure("plan", subject(Needy())).found
 
