@@ -14,7 +14,7 @@ class Option:
     """A command-line flag of ``vtk run`` and ``vtk check`` that stands for a recipe key.
 
     Args:
-        flag: the long flag, e.g. ``--content``.
+        flag: the long flag, e.g. ``--content``; none that a verb which takes a recipe has itself, e.g. ``--out``.
         key: the dotted recipe key, e.g. ``data.content``.
         help: one line for ``--help``.
         multiple: the flag may be repeated; the key receives the list.
