@@ -37,7 +37,7 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
     """Datasets, labels, preprocessing. Training images are augmented and resampled, all others are not."""
     trained = run.trained_meta
     if trained is not None and run.directory is None:
-        found = _all_as_test(recipe, trained["classes"])
+        found = _all_as_test(_named_source(run, recipe), trained["classes"])
     else:
         found = cut_for(run, recipe)
     _require_tunable(recipe, found, trained)
@@ -125,9 +125,17 @@ def _training_set(recipe: MultilabelRecipe, index: Index, dataset: Any) -> Any:
     return resampled(dataset, EpochDraw("weighted", weights=label_rarity(index.targets)))
 
 
-def _all_as_test(recipe: MultilabelRecipe, classes: Sequence[str]) -> Found:
+def _named_source(run: Run, recipe: MultilabelRecipe) -> Any:
+    """The source that flags name: beside another table, the recipe's tables of held-out images are not asked for."""
+    source = recipe.data.source
+    if not str(run.resolved.origins.get("data.source.file", "")).startswith("--"):
+        return source
+    return source.model_copy(update={"val_file": None, "test_file": None})
+
+
+def _all_as_test(source: Any, classes: Sequence[str]) -> Found:
     """Every image of the source, whatever split it comes in, under the labels of a trained model."""
-    found = recipe.data.source.load()
+    found = source.load()
     parts = [aligned(part, tuple(classes)) for part in (found.train, found.val, found.test) if part is not None]
     everything = joined(parts, classes)
     return Found(everything, test=everything)

@@ -138,6 +138,22 @@ def test_other_data_are_found_where_their_table_is(make_run, colour_text, colour
     assert run.data.test[0][0].shape[-1] > 0
 
 
+def test_another_table_is_evaluated_without_the_recipes_held_out_ones(make_run, colour_text, colour_folder, tmp_path):
+    """The table of validation itself, too, as `vtk eval RUN --labels val.csv` names it."""
+    folder, _ = colour_folder
+    head, *rows = (folder / "labels.csv").read_text().splitlines()
+    for name, part in (("train.csv", rows[:-8]), ("val.csv", rows[-8:])):
+        (tmp_path / name).write_text("\n".join([head, *part]))
+    sets = [f"data.source.{key}={tmp_path / name}" for key, name in (("file", "train.csv"), ("val_file", "val.csv"))]
+    sets += [f"data.source.root={folder}", "data.split={val: 0}"]
+    trained = make_run(*sets, text=colour_text).data.meta
+    resolved = load_text(colour_text, name="other", sets=sets[1:], flags=[("--labels", str(tmp_path / "val.csv"))])
+    run = new_run(resolved, console=Console(quiet=True))
+    run.trained_meta = trained
+    build_data(run)
+    assert len(run.data.test) == 8
+
+
 def test_the_column_of_groups_is_no_label(make_run, colour_text, colour_folder, tmp_path):
     folder, labels = colour_folder
     names = ("red", "green", "blue")
