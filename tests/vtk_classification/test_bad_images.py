@@ -227,7 +227,9 @@ def test_losses_are_means_over_what_was_there(finished: tuple[Path, Outcome, str
     with_bad = reevaluate(tmp_path / "run", console=quiet, display=lambda _run: shown(), split="val")
     split = json.loads((tmp_path / "run" / "split.json").read_text())
     bad = {name for names in listed(tmp_path / "run").values() for name in names}
-    split["samples"] = {part: [n for n in names if n not in bad] for part, names in split["samples"].items()}
+    for part, names in split["samples"].items():
+        split["labels"][part] = [label for label, n in zip(split["labels"][part], names, strict=True) if n not in bad]
+        split["samples"][part] = [n for n in names if n not in bad]
     (tmp_path / "run" / "split.json").write_text(json.dumps(split))
     without = reevaluate(tmp_path / "run", console=quiet, display=lambda _run: shown(), split="val")
     assert with_bad.result.metrics == pytest.approx(without.result.metrics)

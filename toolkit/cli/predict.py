@@ -27,8 +27,6 @@ vtk predict runs/catsdogs-20260101-120000 'photos/**/*.jpg' --csv > answers.csv
 vtk predict runs/streets-20260101-120000 photos/ --draw answers/
 """
 TOP = "top"
-SHOWN = 5
-"""How many ranked answers a record of ``--json`` has where ``--top`` is not given."""
 
 
 @click.command(cls=Verb, examples=EXAMPLES, short_help="Predict image files with a finished run.")
@@ -38,7 +36,7 @@ SHOWN = 5
     "--top",
     type=click.IntRange(1, 100),
     metavar="K",
-    help=f"Show the K likeliest answers, where the task ranks them ({SHOWN} with --json).",
+    help="Show the K likeliest answers, where the task ranks them; --json has all that it ranked.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values on stdout.")
 @click.option("--draw", metavar="FOLDER", help="Draw each answer as a PNG into FOLDER, where the task can.")
@@ -124,10 +122,10 @@ def show(run: str, answers: Sequence[Prediction], top: int | None, *, as_csv: bo
 
 
 def limited(record: dict[str, Any], top: int | None) -> dict[str, Any]:
-    """The record with at most ``top`` ranked answers."""
-    if not isinstance(record.get(TOP), list):
+    """The record with at most ``top`` ranked answers; as the task gave it where nobody asked for fewer."""
+    if top is None or not isinstance(record.get(TOP), list):
         return record
-    return {**record, TOP: record[TOP][: SHOWN if top is None else top]}
+    return {**record, TOP: record[TOP][:top]}
 
 
 def flat(record: dict[str, Any], *, ranked: bool) -> dict[str, Any]:
