@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -34,17 +35,21 @@ def examine_apart(subjects: Sequence[Mapping[str, Any]], *, timeout: float) -> l
         timeout: seconds after which a process is ended.
     """
     running: set[subprocess.Popen[bytes]] = set()
+    unwanted = threading.Event()
     with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
         try:
-            return list(pool.map(lambda subject: _examine(subject, timeout, running), subjects))
+            return list(pool.map(lambda subject: _examine(subject, timeout, running, unwanted), subjects))
         except BaseException:  # the user wants no answer any more
+            unwanted.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for child in [*running]:
                 _end(child)
             raise
 
 
-def _examine(subject: Mapping[str, Any], timeout: float, running: set[subprocess.Popen[bytes]]) -> Verdict:
+def _examine(
+    subject: Mapping[str, Any], timeout: float, running: set[subprocess.Popen[bytes]], unwanted: threading.Event
+) -> Verdict:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", EXAMINER, json.dumps(subject)],
@@ -55,6 +60,8 @@ def _examine(subject: Mapping[str, Any], timeout: float, running: set[subprocess
             start_new_session=True,
         )
         running.add(child)
+        if unwanted.is_set():  # since it was begun; whoever ends the others may not have seen this one
+            _end(child)
         code = None
         try:
             code = child.wait(timeout)
