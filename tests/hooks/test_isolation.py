@@ -151,7 +151,8 @@ def test_an_answer_counts_although_the_process_had_to_be_ended(tmp_path: Path, m
 
 
 ASKING = """
-import json, sys
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests before have left
 from toolkit.hooks.isolation import examine_apart
 examine_apart([json.loads(sys.argv[1])] * 2, timeout=500)
 """
