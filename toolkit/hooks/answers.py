@@ -64,7 +64,7 @@ def _are_report_items(answer: Any) -> bool:
 
 ANSWERS: dict[str, Answer] = {
     "vtk_data": Answer(_is_data, "it must return toolkit.Data(train=..., val=..., meta=...)"),
-    "vtk_survey": Answer(_is_survey, "it must return a toolkit.data.report.survey.Survey, or None"),
+    "vtk_survey": Answer(_is_survey, 'it must return a toolkit.Survey(place=..., parts={"train": ...}), or None'),
     "vtk_model": Answer(_is_module, "it must return a torch.nn.Module, made and not its class"),
     "vtk_loss": Answer(callable, "it must return a function: loss(output, batch) gives the loss of one batch"),
     "vtk_optimizer": Answer(
