@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from toolkit.run.files import write_atomic
+from toolkit.run.files import write_atomic, write_error
 from vtk_style.pyramid import fitted, resized
 from vtk_style.writing import encode, quantise
 
@@ -52,6 +52,9 @@ class Previews:
             last.result()
 
     def _write(self, step: int, image: Tensor) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self.directory.mkdir(exist_ok=True)
+        except OSError as error:
+            raise write_error(self.directory, error) from error
         content = encode(quantise(self.finish(image)), "PNG", options={"compress_level": 1})
         write_atomic(self.directory / f"step-{step:06d}.png", content)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit import ExitCode, Run, Stage, VtkError
+from toolkit.run.files import whole_file
 from vtk_style.buffers import apart, trim
 from vtk_style.config import LBFGS, StyleRecipe, StyleStage
 from vtk_style.initial import initial_image
@@ -205,7 +206,8 @@ class Studio:
         lines = [line for line in run.resolved.to_yaml().splitlines() if not line.startswith("#")]
         recipe = "\n".join(lines) + "\n"
         write_picture(path, result, bits=output.bits, quality=output.quality, alpha=alpha, recipe=recipe)
-        contact_sheet(self.panels(result)).save(run.directory / "contact-sheet.png")
+        with whole_file(run.directory / "contact-sheet.png") as sheet:
+            contact_sheet(self.panels(result)).save(sheet, "PNG")
         return path
 
     def panels(self, result: Tensor) -> list[tuple[str, Tensor]]:

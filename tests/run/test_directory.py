@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.directory import open_directory, read_status, require_run, write_status
+from toolkit.run import lock
+from toolkit.run.directory import open_directory, require_own, require_run
+from toolkit.run.status import begin_status, end_status, read_status, write_status
 
 
 def test_a_new_run_gets_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,3 +112,124 @@ def test_a_second_run_is_refused_naming_the_holder_and_a_killed_holder_frees_the
         holder.stdout.close()
     with open_directory("b", out, False) as path:
         assert path == out
+
+
+def test_starts_in_the_same_moment_get_directories_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda _: "20260101-120000")
+    with ThreadPoolExecutor(8) as pool:
+        begun = [pool.submit(_begin_one) for _ in range(24)]
+        names = {future.result() for future in begun}
+    assert len(names) == 24
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == names
+
+
+def _begin_one() -> str:
+    with open_directory("a", None, False) as path:
+        write_status(path, "running")
+        return path.name
+
+
+def test_a_start_that_is_refused_the_lock_removes_nothing(tmp_path: Path) -> None:
+    out, other = tmp_path / "out", FileLock(tmp_path / "out" / ".lock")
+
+    def late(path: Path) -> None:
+        other.acquire()
+        (path / "split.json").write_text("made by the one that was faster")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lock, "_refuse_link", lambda path: late(out) if path.name == ".lock" else None)
+        with pytest.raises(VtkError) as refused, open_directory("a", out, False):
+            pass
+    other.release()
+    assert refused.value.code == ExitCode.LOCKED
+    assert (out / "split.json").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+def test_a_run_whose_status_cannot_be_looked_at_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    lstat = os.lstat
+
+    def fail(path: str, **more: Any) -> os.stat_result:
+        if str(path).endswith("status.json"):
+            raise OSError(number, os.strerror(number))
+        return lstat(path, **more)
+
+    with pytest.raises(VtkError), open_directory("a", tmp_path / "out", False) as out:  # noqa: PT012
+        write_status(out, "running")
+        (out / "precious").touch()
+        monkeypatch.setattr(os, "lstat", fail)
+        raise VtkError("stopped")
+    monkeypatch.undo()
+    assert (out / "precious").exists()
+
+
+@pytest.mark.parametrize("name", [".holder", ".lock"])
+def test_no_lock_is_taken_through_a_link(tmp_path: Path, name: str) -> None:
+    victim, out = tmp_path / "victim", tmp_path / "out"
+    victim.write_text("precious")
+    out.mkdir()
+    (out / name).symlink_to(victim)
+    with pytest.raises(VtkError, match="symbolic link") as refused, open_directory("a", out, False):
+        pass
+    assert refused.value.code == ExitCode.CANNOT_CREATE
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "report", "metrics.jsonl", "bundle", "tensorboard/train"])
+def test_a_run_with_a_link_that_leads_out_of_it_is_not_gone_on_with(tmp_path: Path, name: str) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (run / name).parent.mkdir(parents=True)
+    (run / "recipe.yaml").touch()
+    (run / name).symlink_to(elsewhere)
+    with pytest.raises(VtkError, match="leads out of it") as refused, open_directory("a", run, True):
+        pass
+    assert refused.value.code == ExitCode.CANNOT_CREATE
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_directory_that_is_gone_or_taken_is_not_written_to(tmp_path: Path) -> None:
+    with open_directory("a", tmp_path / "out", False) as out:
+        write_status(out, "running")
+        require_own(out)
+        (out / ".holder").write_text("process 1 on another")
+        with pytest.raises(VtkError, match="another run"):
+            require_own(out)
+        out.rename(tmp_path / "moved")
+        with pytest.raises(VtkError, match="is gone") as gone:
+            require_own(out)
+    assert gone.value.code == ExitCode.IO
+    assert not out.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="nothing follows a directory here")
+def test_a_run_that_was_moved_ends_in_its_new_place(tmp_path: Path) -> None:
+    with pytest.raises(VtkError) as ended, open_directory("a", tmp_path / "out", False) as out:  # noqa: PT012
+        begin_status(out)
+        out.rename(tmp_path / "moved")
+        require_own(out)
+    assert read_status(tmp_path / "moved")["status"] == "failed"
+    assert str(tmp_path / "moved") in str(ended.value.hint)
+    assert sorted(path.name for path in (tmp_path / "moved").iterdir()) in ([".lock", "status.json"], ["status.json"])
+
+
+def test_how_a_run_ended_is_told_even_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_status(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    trouble = end_status(tmp_path, "failed", reason="a checkpoint did not fit")
+    monkeypatch.undo()
+    assert trouble is not None
+    assert trouble.code == ExitCode.IO
+    assert read_status(tmp_path)["status"] == "failed"
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]

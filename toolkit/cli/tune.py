@@ -105,13 +105,14 @@ def _test(resolved: Any, first: float, last: float, steps: int) -> RangeTest:
 
 
 def _write(path: Path, draw: Any) -> None:
-    from toolkit.run.files import write_error
+    from toolkit.run.files import whole_file, write_error
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draw(path)
     except OSError as error:
         raise write_error(path, error) from error
+    with whole_file(path) as temporary:
+        draw(temporary)
 
 
 def as_document(found: RangeTest, plot: Path) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import struct
-import tempfile
 import time
 import zlib
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.files import open_new, temporary_beside
 
 __all__ = ["DiskStore", "MemoryStore", "Store", "cache_folder", "free_memory", "picture_keys", "trim"]
 
@@ -114,8 +114,8 @@ class DiskStore:
         path, temporary, pixels = self._path(key), None, np.ascontiguousarray(pixels)
         try:
             self._make_room_for(path, pixels.nbytes)
-            handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
-            with os.fdopen(handle, "wb") as file:
+            temporary = temporary_beside(path)
+            with open_new(temporary) as file:
                 file.write(_HEAD.pack(_MAGIC, *pixels.shape, zlib.crc32(pixels.data)))
                 file.write(pixels.data)
             os.replace(temporary, path)

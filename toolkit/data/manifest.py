@@ -15,6 +15,7 @@ import numpy as np
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.files import write_atomic
 
 __all__ = ["MANIFEST", "apply_manifest", "manifest_of", "read_manifest", "write_manifest"]
 
@@ -51,14 +52,7 @@ def write_manifest(path: str | os.PathLike[str], manifest: Mapping[str, Any]) ->
         VtkError: it has a sample twice, so that nobody could read it again, or it cannot be written.
     """
     _require_once(manifest["samples"], None)
-    final = Path(path)
-    partial = final.with_name(f".{final.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        os.replace(partial, final)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise VtkError(f"cannot be written: {error.strerror}", place=str(final), code=ExitCode.IO) from error
+    write_atomic(Path(path), json.dumps(manifest, indent=1))
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:

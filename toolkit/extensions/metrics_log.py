@@ -48,7 +48,8 @@ class JsonLines:
         if path.exists():
             write_atomic(path, "".join(f"{line}\n" for line in _lines_until(path, key, last)))
         try:
-            self._file: TextIO = path.open("a", encoding="utf-8")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+            self._file: TextIO = os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8")
         except OSError as error:
             raise write_error(path, error) from error
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,17 +64,18 @@ class Bundle:
         Raises:
             VtkError: the directory cannot be written.
         """
-        from toolkit.run.files import write_error
+        from toolkit.run.exchange import replace_directory
+        from toolkit.run.files import new_directory, write_error
 
         directory = Path(directory)
         try:
             directory.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=directory.parent))
+            temporary = new_directory(directory)
         except OSError as error:
             raise write_error(directory, error) from error
         try:
             facts = _write(temporary, model, recipe, data)
-            _put_in_place(temporary, directory)
+            replace_directory(temporary, directory)
         except OSError as error:
             raise write_error(directory, error) from error
         finally:
@@ -206,21 +205,7 @@ def _write(directory: Path, model: nn.Module, recipe: ResolvedRecipe, data: Data
     write_atomic(directory / WEIGHTS, weights)
     write_atomic(directory / FACTS, json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     sync_directory(directory)
-    # mkdtemp makes a directory for one user alone; a bundle is for whoever may read the run.
-    directory.chmod(0o755)
     return facts
-
-
-def _put_in_place(temporary: Path, directory: Path) -> None:
-    from toolkit.run.files import sync_directory
-
-    aside = temporary.with_suffix(".old")
-    if directory.exists():
-        directory.rename(aside)
-    temporary.rename(directory)
-    sync_directory(directory.parent)
-    with suppress(FileNotFoundError):
-        shutil.rmtree(aside)
 
 
 def _digest(facts: dict[str, Any]) -> str:
@@ -230,7 +215,11 @@ def _digest(facts: dict[str, Any]) -> str:
 
 
 def _find(path: Path) -> Path:
-    candidates = [path, path / "bundle"] if path.is_dir() else [path.parent] if path.name in (FACTS, WEIGHTS) else []
+    from toolkit.run.exchange import standing
+
+    path = standing(path)
+    inner = standing(path / "bundle")
+    candidates = [path, inner] if path.is_dir() else [path.parent] if path.name in (FACTS, WEIGHTS) else []
     for candidate in candidates:
         if (candidate / FACTS).is_file():
             return candidate

@@ -1,7 +1,7 @@
 """Checkpoints on disk: each is whole or absent, and a damaged one is always noticed.
 
 A checkpoint is a directory ``<kind>-<step>`` with ``state.safetensors``, ``state.json`` and ``manifest.json``, which
-holds the SHA-256 of the other two. It is written under a temporary name, synced and renamed.
+holds the SHA-256 of the other two. It is written under a temporary name, synced and put in its place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run import state_file
-from toolkit.run.files import require_space, sync_directory, write_error
+from toolkit.run.disk_errors import read_error, write_error
+from toolkit.run.exchange import mend, replace_directory
+from toolkit.run.files import open_new, require_space, sync_directory
 
 _FILES = ("state.safetensors", "state.json")
 _SLACK = 1 << 20
@@ -27,7 +29,7 @@ class CheckpointStore:
     """The checkpoints of one kind in one directory.
 
     Args:
-        directory: where they lie; made when the first is saved.
+        directory: where they lie; made when the first is saved, in a directory that is there.
         kind: prefix of their names, ``step`` or ``best``.
         keep: how many are kept; the newest stay.
     """
@@ -48,14 +50,14 @@ class CheckpointStore:
         temporary = self.directory / f".{target.name}.{os.getpid()}.tmp"
         size = packed.size
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            # Without its parents: where the run's directory is gone, nothing is to be saved in a new one.
+            self.directory.mkdir(exist_ok=True)
             require_space(self.directory, size + _SLACK)
             _write_directory(temporary, packed)
-            _replace_directory(temporary, target)
+            replace_directory(temporary, target)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise write_error(target, error, size) from error
-        sync_directory(self.directory)
         self._prune(step)
         return target
 
@@ -87,6 +89,8 @@ class CheckpointStore:
             try:
                 return self.load(step), step, damaged
             except VtkError as error:
+                if error.code == ExitCode.IO:
+                    raise
                 damaged.append(error)
         if damaged:
             raise damaged[0]
@@ -101,8 +105,10 @@ class CheckpointStore:
         """Puts back what stood aside when a save was cut off between its two renames."""
         for aside in self.directory.glob(f".{self.kind}-*.old.tmp"):
             target = self.directory / aside.name.removeprefix(".").removesuffix(".old.tmp")
-            if not target.exists():
-                aside.rename(target)
+            try:
+                mend(target)
+            except OSError as error:
+                raise write_error(target, error) from error
 
     def _prune(self, saved: int) -> None:
         """A run that went on from an earlier step may save below what it left; what was just saved stays."""
@@ -126,7 +132,7 @@ def _write_directory(directory: Path, packed: state_file.Packed) -> None:
 def _write_synced(path: Path, chunks: Iterable[bytes | memoryview]) -> str:
     """Write the chunks one after another; returns the SHA-256 of all."""
     digest = hashlib.sha256()
-    with path.open("wb") as file:
+    with open_new(path) as file:
         for chunk in chunks:
             digest.update(chunk)
             file.write(chunk)
@@ -135,21 +141,17 @@ def _write_synced(path: Path, chunks: Iterable[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-def _replace_directory(temporary: Path, target: Path) -> None:
-    if target.exists():
-        # The same step again after a resume. A directory cannot be renamed over another, so the old one steps aside.
-        aside = target.with_name(f".{target.name}.old.tmp")
-        shutil.rmtree(aside, ignore_errors=True)
-        target.rename(aside)
-    temporary.rename(target)
-
-
 def _verified(directory: Path) -> tuple[bytes, bytes]:
     manifest_path = directory / "manifest.json"
     try:
         hashes = json.loads(manifest_path.read_bytes())["sha256"]
         contents = tuple((directory / name).read_bytes() for name in _FILES)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError as error:
+        raise _damaged(directory, f"it has lost {Path(error.filename).name}") from error
+    except OSError as error:
+        again = "If it stays so, remove this checkpoint: the one before is used then."
+        raise read_error(directory, error, again) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(directory, str(error)) from error
     for name, content in zip(_FILES, contents, strict=True):
         if not isinstance(hashes, dict) or hashlib.sha256(content).hexdigest() != hashes.get(name):

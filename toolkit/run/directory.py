@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.files import write_atomic, write_error
+from toolkit.run.disk_errors import read_error, write_error
+from toolkit.run.lock import HOLDER, LOCK, locked, outward_link
+from toolkit.run.status import STATUS, end_status, has_status, read_status
+
+__all__ = ["open_directory", "require_own", "require_run"]
+
+_RUNS = Path("runs")
+_NAMES = 10_000
 
 
 @contextmanager
@@ -24,42 +26,44 @@ def open_directory(name: str, out: Path | None, resume: bool) -> Iterator[Path]:
     """A locked run directory: a new one, or with ``resume`` the one at ``out``.
 
     A directory that this call made is removed again if the block fails before anything worth keeping was
-    written (``status.json`` says ``running``), so that a wrong recipe leaves nothing behind.
+    written (there is no ``status.json``), so that a wrong recipe leaves nothing behind. Nothing else is ever removed:
+    not where somebody else holds the lock, and not where it cannot be told what lies there.
 
     Raises:
-        VtkError: it is in use (75), holds another run (73), does not exist (66) or cannot be made (73).
+        VtkError: it is in use (75), holds another run or links that lead out of it (73), does not exist (66) or
+            cannot be made (73, 74).
     """
-    path = out if out is not None else _fresh_name(name)
-    parent_is_new = not path.parent.exists()
-    made = _make(path, resume)
-    try:
-        with _locked(path):
-            if not resume and _holds_a_run(path):
-                raise _occupied(path)
+    parents = _missing_parents(out if out is not None else _RUNS / name)
+    path, made = _make(name, out, resume)
+    with locked(path) as place:
+        if not resume and _holds_a_run(path):
+            raise _occupied(path)
+        try:
             yield path
-    except BaseException:
-        if made and read_status(path).get("status") is None:
-            shutil.rmtree(path, ignore_errors=True)
-            if parent_is_new:
-                with contextlib.suppress(OSError):
-                    path.parent.rmdir()
-        raise
+        except VtkError as error:
+            _follow(path, place, error)
+            _remove_unused(path, made, parents)
+            raise
+        except BaseException:
+            _remove_unused(path, made, parents)
+            raise
 
 
-def write_status(directory: Path, status: str, **facts: Any) -> None:
-    """Record ``running``, ``finished``, ``failed`` or ``stopped``, with more facts."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    text = json.dumps({"status": status, "at": stamp, "pid": os.getpid(), **facts}, indent=2)
-    write_atomic(directory / "status.json", text + "\n")
+def require_own(directory: Path) -> None:
+    """Refuse to write into a run's directory that is gone, or that another run has taken since.
 
+    Raises:
+        VtkError: it is (exit code 74).
+    """
+    from toolkit.run.lock import holder_text, read_holder
 
-def read_status(directory: Path) -> dict[str, Any]:
-    """What :func:`write_status` wrote last; empty where there is nothing to read."""
-    try:
-        status = json.loads((directory / "status.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return status if isinstance(status, dict) else {}
+    if not directory.is_dir():
+        what = "the run's directory is gone: it was removed or moved while the run went on"
+        raise VtkError(what, place=str(directory), hint="Start the run anew.", code=ExitCode.IO)
+    holder = read_holder(directory)
+    if holder is not None and holder != holder_text():
+        what = f"the run's directory was replaced by that of another run ({holder})"
+        raise VtkError(what, place=str(directory), hint="Start the run anew with another --out.", code=ExitCode.IO)
 
 
 def require_run(path: Path) -> Path:
@@ -79,31 +83,75 @@ def require_run(path: Path) -> Path:
     )
 
 
-def _fresh_name(name: str) -> Path:
-    stem = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    candidates = [stem, *(stem.with_name(f"{stem.name}-{i}") for i in range(2, 1000))]
-    return next(path for path in candidates if not path.exists())
-
-
-def _make(path: Path, resume: bool) -> bool:
+def _make(name: str, out: Path | None, resume: bool) -> tuple[Path, bool]:
+    """The directory, and whether this call made it. Whoever makes a directory first has its name."""
+    if out is None:
+        return _make_fresh(name), True
     if resume:
-        require_run(path)
-        return False
+        require_run(out)
+        if link := outward_link(out):
+            what = f"holds a link that leads out of it ({link.name}): nothing is written through one"
+            raise VtkError(what, place=str(link), hint="Remove the link.", code=ExitCode.CANNOT_CREATE)
+        return out, False
     try:
-        path.mkdir(parents=True)
+        out.mkdir(parents=True)
     except FileExistsError:
-        if path.is_dir():
-            return False
+        if out.is_dir():
+            return out, False
         raise VtkError(
-            "is a file, not a folder", place=str(path), hint="Choose another --out.", code=ExitCode.CANNOT_CREATE
+            "is a file, not a folder", place=str(out), hint="Choose another --out.", code=ExitCode.CANNOT_CREATE
         ) from None
     except OSError as error:
-        raise write_error(path, error) from error
-    return True
+        raise write_error(out, error) from error
+    return out, True
+
+
+def _make_fresh(name: str) -> Path:
+    stem = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for number in range(1, _NAMES):
+        path = _RUNS / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError as error:
+            if not _RUNS.is_dir():
+                raise write_error(_RUNS, error) from error
+        except OSError as error:
+            raise write_error(path, error) from error
+        else:
+            return path
+    raise VtkError("has too many runs of one name", place=str(_RUNS), hint="Give --out.", code=ExitCode.CANNOT_CREATE)
+
+
+def _missing_parents(path: Path) -> list[Path]:
+    """The folders above ``path`` that are to be made with it, the innermost first."""
+    return [parent for parent in path.parents if not parent.exists()]
+
+
+def _remove_unused(path: Path, made: bool, parents: list[Path]) -> None:
+    """Remove a directory that this process made and in which no run has begun."""
+    if not made or has_status(path):
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    for parent in parents:
+        with contextlib.suppress(OSError):
+            parent.rmdir()
+
+
+def _follow(path: Path, place: Path | None, error: VtkError) -> None:
+    """Tell how the run ended in the directory's new place, if it was moved."""
+    if place is None or path.is_dir() or not has_status(place):
+        return
+    with contextlib.suppress(OSError):
+        moved = os.readlink(place)
+        if os.path.isdir(moved) and end_status(Path(moved), "failed", reason=error.message) is None:
+            error.hint = f"What was saved until then is in {moved}: vtk run {moved} --resume"
 
 
 def _holds_a_run(path: Path) -> bool:
-    return any(p.name not in {".lock", ".holder"} for p in path.iterdir())
+    try:
+        return any(p.name not in {LOCK, HOLDER} for p in path.iterdir())
+    except OSError as error:
+        raise read_error(path, error) from error
 
 
 def _occupied(path: Path) -> VtkError:
@@ -116,35 +164,6 @@ def _occupied(path: Path) -> VtkError:
     else:
         hint = "Choose an empty or new --out."
     what = f"already holds a run ({status})" if status else "is not empty"
+    if not status and os.path.lexists(path / STATUS):
+        what = "already holds a run"
     return VtkError(what, place=str(path), hint=hint, code=ExitCode.CANNOT_CREATE)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = FileLock(path / ".lock", timeout=0.5)
-    holder = path / ".holder"
-    try:
-        lock.acquire()
-    except Timeout:
-        raise VtkError(
-            f"is in use by another run ({_read_holder(holder)})",
-            place=str(path),
-            hint="Wait for it, stop it, or choose another --out.",
-            code=ExitCode.LOCKED,
-        ) from None
-    except OSError as error:
-        raise write_error(path / ".lock", error) from error
-    try:
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            holder.unlink()
-        lock.release()
-
-
-def _read_holder(holder: Path) -> str:
-    try:
-        return holder.read_text() or "unknown"
-    except OSError:
-        return "unknown"

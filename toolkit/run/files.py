@@ -1,18 +1,36 @@
-"""Writing files so that a reader finds the old content or the new, never a part."""
+"""Writing files so that a reader finds the old content or the new, never a part.
+
+No file is written through a symbolic link, and each gets the permissions that the user's umask leaves.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import secrets
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.disk_errors import OUT, not_enough_space, write_error
 
-OUT = "--out"
-_NOT_THERE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+__all__ = [
+    "OUT",
+    "new_directory",
+    "open_new",
+    "require_space",
+    "sync_directory",
+    "temporary_beside",
+    "whole_file",
+    "write_atomic",
+    "write_error",
+]
+
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EBADF}
 
 
 def write_atomic(path: Path, content: bytes | str, *, flag: str = OUT) -> None:
@@ -27,28 +45,74 @@ def write_atomic(path: Path, content: bytes | str, *, flag: str = OUT) -> None:
         VtkError: the disk is full or the directory cannot be written; what was there before is intact.
     """
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
-    temporary: str | None = None
+    with whole_file(path, flag=flag, needed=len(data)) as temporary, open_new(temporary) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, *, flag: str = OUT, needed: int = 0) -> Iterator[Path]:
+    """A name beside ``path``, with the same suffix, to write to; it takes the place of ``path`` if the block succeeds.
+
+    Args:
+        flag: what the user names the place with; for the hint.
+        needed: bytes that the file will have; for the message.
+
+    Raises:
+        VtkError: the file cannot be written; what was there before is intact.
+    """
+    temporary = temporary_beside(path, path.suffix)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        yield temporary
+        _sync_file(temporary)
+        temporary.replace(path)
     except OSError as error:
-        _discard(temporary)
-        raise write_error(path, error, len(data), flag=flag) from error
+        raise write_error(path, error, needed, flag=flag) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def open_new(path: Path) -> BinaryIO:
+    """A file that was not there, open for writing.
+
+    Raises:
+        OSError: it is there, if only as a link, or it cannot be made.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
+
+
+def temporary_beside(path: Path, suffix: str = "") -> Path:
+    """A name in the directory of ``path`` that nothing has: hidden, and with ``.tmp`` in it."""
+    return path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp{suffix}")
+
+
+def new_directory(path: Path) -> Path:
+    """A new directory beside ``path`` in which to make what will lie there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    temporary = temporary_beside(path)
+    temporary.mkdir()
+    return temporary
 
 
 def sync_directory(path: Path) -> None:
-    """Make renames in a directory durable, where the system can."""
-    with contextlib.suppress(OSError):
+    """Make renames in a directory durable, where the system can.
+
+    Raises:
+        OSError: the disk failed to.
+    """
+    try:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
 
 
 def require_space(directory: Path, needed: int) -> None:
@@ -62,38 +126,12 @@ def require_space(directory: Path, needed: int) -> None:
     except OSError as error:
         raise write_error(directory, error, needed) from error
     if free < needed:
-        raise VtkError(
-            f"not enough disk space: {megabytes(needed)} needed, {megabytes(free)} free",
-            place=str(directory),
-            hint="Free some space, then go on with --resume; earlier checkpoints are intact.",
-            code=ExitCode.IO,
-        )
+        raise VtkError(not_enough_space(needed, free), place=str(directory), hint="Free some space.", code=ExitCode.IO)
 
 
-def write_error(path: Path, error: OSError, needed: int = 0, *, flag: str = OUT) -> VtkError:
-    """What a failed write means to a user, who names the place with ``flag`` (nothing: as an argument)."""
-    where = f" with {flag}" if flag else ""
-    if error.errno == errno.ENOSPC:
-        free = shutil.disk_usage(path.parent).free
-        message = f"the disk is full: {megabytes(needed)} needed, {megabytes(free)} free"
-        hint = "Free some space, then go on with --resume; earlier checkpoints are intact."
-        if flag != OUT:
-            hint = f"Free some space, or choose another place{where}."
-        return VtkError(message, place=str(path), hint=hint, code=ExitCode.IO)
-    return VtkError(
-        f"cannot be written: {error.strerror or error}",
-        place=str(path),
-        hint=f"Choose a folder that you may write to{where}.",
-        code=ExitCode.CANNOT_CREATE if error.errno in _NOT_THERE else ExitCode.IO,
-    )
-
-
-def megabytes(count: int) -> str:
-    """Bytes for people."""
-    return f"{count / 1e6:,.1f} MB"
-
-
-def _discard(temporary: str | None) -> None:
-    if temporary is not None:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import VtkError
 from toolkit.hooks.answers import owned
 from toolkit.run.batches import told_deaths
+from toolkit.run.directory import require_own
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
 from toolkit.run.meta_faults import require_plain_meta
@@ -92,6 +93,7 @@ def save_bundle(run: Run) -> Path:
 
     assert run.directory is not None
     path = run.directory / "bundle"
+    require_own(run.directory)
     Bundle.save(path, model=run.model, recipe=run.resolved, data=run.data)
     return path
 
@@ -119,6 +121,7 @@ def make_report(run: Run, result: Result) -> Path:
     from toolkit.run.report_page import write_report
 
     assert run.directory is not None
+    require_own(run.directory)
     return write_report(
         run.directory / "report",
         title=run.recipe.name,

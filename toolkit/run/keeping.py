@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.checkpoints import CheckpointStore
+from toolkit.run.directory import require_own
 from toolkit.run.run import Best
 from toolkit.run.snapshot import take_snapshot
 
@@ -27,10 +28,19 @@ def best_store(directory: Path) -> CheckpointStore:
     return CheckpointStore(directory / FOLDER, "best", 2)
 
 
+def last_step(directory: Path) -> int | None:
+    """The step of the newest checkpoint to go on from, whole or not; None where there is none."""
+    try:
+        return max(checkpoint_store(directory).steps(), default=None)
+    except OSError:
+        return None
+
+
 def save_checkpoint(run: Run) -> None:
     """Save everything that resuming needs, now."""
     run.checkpoint_wanted = False
     if run.directory is not None:
+        require_own(run.directory)
         keep = run.local.get("checkpoints_kept", 2)
         checkpoint_store(run.directory, keep).save(run.position.step, take_snapshot(run))
         run.local["checkpoint_step"] = run.position.step
@@ -55,6 +65,7 @@ def keep_best(run: Run, metrics: dict[str, float]) -> None:
         return
     best.value, best.epoch, best.step = metrics[best.metric], run.position.epoch, run.position.step
     if run.directory is not None:
+        require_own(run.directory)
         best_store(run.directory).save(best.step, {**kept_weights(run), "value": best.value})
 
 

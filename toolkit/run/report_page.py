@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.run.curves import draw_curves
-from toolkit.run.files import OUT, write_atomic, write_error
+from toolkit.run.files import OUT, whole_file, write_atomic, write_error
 from toolkit.run.jsonable import finite
 from toolkit.run.report import Figure, Result, Table
 
@@ -56,7 +56,7 @@ def write_report(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         shown = [*_curves(history), *items]
-        files = _draw([item for item in shown if isinstance(item, Figure)], directory)
+        files = _draw([item for item in shown if isinstance(item, Figure)], directory, flag)
     except OSError as error:
         raise write_error(directory, error, flag=flag) from error
     page = "\n".join(_page(title, result, shown, files, recipe_yaml, demo))
@@ -72,14 +72,15 @@ def _curves(history: Sequence[Mapping[str, float]]) -> list[Figure]:
     return [Figure("curves", "Training and validation by epoch", lambda path: draw_curves(history, path))]
 
 
-def _draw(figures: Sequence[Figure], directory: Path) -> dict[int, str]:
+def _draw(figures: Sequence[Figure], directory: Path, flag: str) -> dict[int, str]:
     """Draw each figure; returns the file names by the figures' identity."""
     names: dict[int, str] = {}
     for figure in figures:
         stem = re.sub(r"[^\w.-]+", "-", figure.name).strip("-.") or "figure"
         taken = set(names.values())
         names[id(figure)] = next(n for n in _numbered(stem) if n not in taken)
-        figure.draw(directory / names[id(figure)])
+        with whole_file(directory / names[id(figure)], flag=flag) as path:
+            figure.draw(path)
     return names
 
 

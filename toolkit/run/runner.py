@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import VtkError
+from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.exits import exit_error
-from toolkit.run.directory import open_directory, read_status, write_status
+from toolkit.run.directory import open_directory
 from toolkit.run.environment import environment
 from toolkit.run.files import write_atomic
 from toolkit.run.finish import Finished, finish
-from toolkit.run.keeping import checkpoint_store
+from toolkit.run.keeping import checkpoint_store, last_step
 from toolkit.run.machine import tune_allocator
 from toolkit.run.mendable import mendable
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
+from toolkit.run.status import begin_status, end_status, has_status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +83,7 @@ def execute(
         except Interrupted as stop:
             raise _stopped(directory, stop) from None
         outcome = _outcome(run, directory, finished, time.monotonic() - started)
-        write_status(directory, "finished", metrics=outcome.metrics, split=outcome.split, stop_reason=run.stop_reason)
+        _end(directory, "finished", metrics=outcome.metrics, split=outcome.split, stop_reason=run.stop_reason)
         return outcome
 
 
@@ -101,7 +102,7 @@ def begin(run: Run, directory: Path) -> None:
         origins = json.dumps(dict(run.resolved.origins), indent=2)
         write_atomic(directory / "origins.json", origins + "\n")
     write_atomic(directory / "environment.json", json.dumps(environment(), indent=2) + "\n")
-    write_status(directory, "running")
+    begin_status(directory)
     announce(run, directory)
 
 
@@ -127,7 +128,7 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
     try:
         yield
     except Interrupted as stop:
-        write_status(directory, "stopped", reason=str(stop), step=run.step)
+        _end(directory, "stopped", reason=str(stop), step=run.step)
         raise
     except VtkError as error:
         raise _failed(directory, run, error) from None
@@ -135,7 +136,7 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
         told = exit_error(error) if isinstance(error, SystemExit) else mendable(run, error)
         if told is not None:
             raise _failed(directory, run, told) from error
-        write_status(directory, "failed", reason=repr(error), step=run.step)
+        end_status(directory, "failed", reason=repr(error), step=run.step)
         raise
 
 
@@ -149,14 +150,27 @@ def traced(trace: HookTrace | None, directory: Path) -> Iterator[None]:
             write_atomic(directory / TRACE, json.dumps(trace.document(), indent=1) + "\n")
 
 
+def _end(directory: Path, status: str, **facts: Any) -> None:
+    """Record how the run ended, or say that it could not be."""
+    if trouble := end_status(directory, status, **facts):
+        raise trouble
+
+
 def _failed(directory: Path, run: Run, error: VtkError) -> VtkError:
-    write_status(directory, "failed", reason=error.message, step=run.step)
+    """The error, with what can be gone on from; that it cannot be recorded never hides it."""
+    trouble = end_status(directory, "failed", reason=error.message, step=run.step)
+    notes = [error.hint, f"status.json: {trouble.message}" if trouble is not None else None]
+    if error.code in (ExitCode.IO, ExitCode.OUT_OF_MEMORY) and (step := last_step(directory)) is not None:
+        notes.append(f"What was saved up to step {step} is intact; go on with: vtk run {directory} --resume")
+    error.hint = "\n".join(note for note in notes if note) or None
     return error
 
 
 def _stopped(directory: Path, stop: Interrupted) -> VtkError:
-    if not read_status(directory):
-        return VtkError("stopped before training began; nothing was kept", code=stop.code)
+    if last_step(directory) is None:
+        began = has_status(directory)
+        what = "stopped before the first checkpoint" if began else "stopped before training began; nothing was kept"
+        return VtkError(what, hint="Start the run anew." if began else None, code=stop.code)
     return VtkError(
         "stopped; everything up to the last step is saved",
         hint=f"Go on with: vtk run {directory} --resume",

@@ -69,7 +69,7 @@ def train(
         resume: go on with the run that lies there.
         finish: also evaluate, save the bundle and write the report.
     """
-    from toolkit.run.directory import write_status
+    from toolkit.run.status import write_status
 
     resolved = subject.resolve(*sets)
     with subject.alone():

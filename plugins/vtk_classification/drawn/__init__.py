@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import Field
 from toolkit.data.opencv import cv2
 from toolkit.data.sources.index import Found, ImageArrays, ImageFiles, Source
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.files import new_directory
 from vtk_classification.drawn.creatures import KINDS, draw_creature
 from vtk_classification.drawn.shapes import SHAPES, draw_shape
 
@@ -91,7 +91,7 @@ def _draw_folder(folder: Path, names: list[str], seed: int) -> None:
     """Draws beside the final place and moves the whole folder there: it is complete or absent, whoever else draws."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        workplace = Path(tempfile.mkdtemp(prefix=".drawing-", dir=folder.parent))
+        workplace = new_directory(folder)
     except OSError as error:
         raise _cannot_keep(folder.parent, error) from error
     try:
