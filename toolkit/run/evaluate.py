@@ -68,7 +68,7 @@ class Evaluator:
         losses.drain()
         values = losses.means() | (buffer.compute() if buffer is not None else {})
         outputs, targets = kept.joined() if kept is not None else (None, None)
-        return Result(split, values, outputs, targets)
+        return Result(split, values, outputs, targets, metrics)
 
     def _forward(self, loader: Loader) -> Iterator[tuple[Any, Any, Any]]:
         key = BatchKey(self.seed, 0, 0, False)

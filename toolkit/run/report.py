@@ -44,9 +44,12 @@ class Result:
         metrics: scalar results by name, without a split prefix.
         outputs: the model's outputs for the split, float32 on the CPU, or None.
         targets: what they are compared with, or None.
+        collected: the metrics' collection itself, which may have counted what a report would have to count again, also
+            where outputs and targets are too large to be kept; or None.
     """
 
     split: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     outputs: Any = None
     targets: Any = None
+    collected: Any = None
