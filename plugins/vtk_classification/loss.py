@@ -22,7 +22,7 @@ _BETA = 0.999
 class ClassificationLoss(nn.Module):
     """A loss on logits and targets, as the loop calls it: with the whole batch."""
 
-    def __init__(self, on_targets: nn.Module) -> None:
+    def __init__(self, on_targets: losses.CrossEntropy | losses.FocalLoss) -> None:
         super().__init__()
         self.on_targets = on_targets
 
@@ -30,6 +30,10 @@ class ClassificationLoss(nn.Module):
         """``(n, classes)`` and a batch with class positions (n,), whole or mixed → scalar."""
         loss: Tensor = self.on_targets(logits, loss_targets(batch))
         return loss
+
+    def batch_weight(self, batch: Any) -> Tensor | None:
+        """The sum of the classes' weights over the batch; None where all weigh the same."""
+        return self.on_targets.batch_weight(loss_targets(batch))
 
 
 def build_loss(section: LossChoice, meta: dict[str, Any]) -> nn.Module:

@@ -172,3 +172,32 @@ def test_weights_that_are_no_weights_are_refused():
         CrossEntropy([1.0, -1.0])
     with pytest.raises(ValueError, match="finite and not negative"):
         BinaryCrossEntropy([1.0, float("inf")])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    seed=st.integers(0, 2**31),
+    smoothing=st.sampled_from([0.0, 0.1]),
+    focal=st.booleans(),
+    soft=st.booleans(),
+)
+def test_means_of_batches_weighed_as_they_say_are_the_mean_of_the_whole(
+    sizes: list[int], seed: int, smoothing: float, focal: bool, soft: bool
+) -> None:
+    generator, count = torch.Generator().manual_seed(seed), sum(sizes)
+    scores = torch.randn(count, 4, generator=generator, dtype=torch.float64)
+    targets: Tensor = torch.randint(4, (count,), generator=generator)
+    if soft:
+        targets = torch.rand(count, 4, generator=generator, dtype=torch.float64).softmax(1)
+    loss = (FocalLoss(2.0, WEIGHTS, smoothing) if focal else CrossEntropy(WEIGHTS, smoothing)).double()
+    parts = list(zip(scores.split(sizes), targets.split(sizes), strict=True))
+    weights = [loss.batch_weight(part) for _, part in parts]
+    assert all(isinstance(weight, Tensor) and weight.dim() == 0 for weight in weights)
+    whole = sum(loss(*part) * weight for part, weight in zip(parts, weights, strict=True)) / sum(weights)
+    torch.testing.assert_close(whole, loss(scores, targets), rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("kind", [CrossEntropy, FocalLoss])
+def test_without_weights_of_classes_a_batch_counts_by_its_samples(kind: type[CrossEntropy], classes: Tensor) -> None:
+    assert kind().batch_weight(classes) is None

@@ -85,7 +85,8 @@ def vtk_model(recipe: Recipe, data: Data) -> nn.Module | None:
 def vtk_loss(recipe: Recipe, data: Data) -> Callable[[Any, Any], Tensor | Mapping[str, Tensor]] | None:
     """``loss(output, batch)`` → a scalar tensor, or named scalar terms that the core sums and logs one by one.
 
-    Called once per run. ``output`` is what the model returned for ``batch[0]``. Required of a task.
+    Called once per run. ``output`` is what the model returned for ``batch[0]``. Required of a task. A loss is a mean
+    over the batch's samples, or over what its method ``batch_weight(batch)`` tells: a scalar, or a mapping by term.
     """
 
 

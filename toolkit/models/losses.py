@@ -56,6 +56,10 @@ class CrossEntropy(nn.Module):
         costs = -smooth_distribution(targets, self.smoothing) * F.log_softmax(logits, dim=1)
         return _weighted_mean(costs, targets, weight)
 
+    def batch_weight(self, targets: Tensor) -> Tensor | None:
+        """What the mean of these targets is divided by, a scalar; None for their number."""
+        return None if self.weight is None else _total_weight(targets, self.weight)
+
 
 class FocalLoss(nn.Module):
     """Focal loss over classes: ``-Σ_c w_c y_c (1 - p_c)^γ log p_c``, averaged as :class:`CrossEntropy` does.
@@ -81,6 +85,10 @@ class FocalLoss(nn.Module):
         log_p = F.log_softmax(logits, dim=1)
         focus = (-torch.expm1(log_p)).clamp(min=_TINY) ** self.gamma if self.gamma else 1.0
         return _weighted_mean(-smooth_distribution(targets, self.smoothing) * focus * log_p, targets, weight)
+
+    def batch_weight(self, targets: Tensor) -> Tensor | None:
+        """What the mean of these targets is divided by, a scalar; None for their number."""
+        return None if self.weight is None else _total_weight(targets, self.weight)
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -187,6 +195,11 @@ def _weighted_mean(costs: Tensor, targets: Tensor, weight: Tensor | None) -> Ten
     if weight is None:
         return costs.sum() / targets.sum()
     return (costs * weight).sum() / (targets * weight).sum()
+
+
+def _total_weight(targets: Tensor, weight: Tensor) -> Tensor:
+    """``Σ_n Σ_c w_c y_nc`` for class indices (n,) or distributions (n, classes)."""
+    return (targets.to(weight.dtype) @ weight).sum() if targets.is_floating_point() else weight[targets].sum()
 
 
 def _widened(logits: Tensor) -> Tensor:

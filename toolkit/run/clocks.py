@@ -82,6 +82,7 @@ class Clocks:
             with self.part(name):
                 return call(*args, **kwargs)
 
+        timed.__dict__.update({name: getattr(call, name) for name in ("batch_weight",) if hasattr(call, name)})
         return timed
 
     def _charge(self) -> None:

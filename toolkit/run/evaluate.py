@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.data.loaders import Loader
     from toolkit.data.types import Data
+    from toolkit.run.meters import Weights
     from toolkit.run.precision import PrecisionPlan
 
 _KEPT_BYTES = 256 << 20
@@ -30,7 +31,8 @@ _KEPT_BYTES = 256 << 20
 class Evaluator:
     """What evaluating a model needs.
 
-    ``each`` is called before each batch with its number; it shows progress and may raise to interrupt.
+    ``each`` is called before each batch with its number; it shows progress and may raise to interrupt. ``weigh`` tells
+    how much a batch's loss counts, where that is not its number of samples.
     """
 
     model: torch.nn.Module
@@ -40,6 +42,7 @@ class Evaluator:
     device: torch.device
     seed: int
     each: Callable[[int], None] = lambda _done: None
+    weigh: Callable[[Any], Weights] | None = None
 
     def run(self, loader: Loader, metrics: Any, split: str, keep_outputs: bool = False) -> Result:
         """Evaluate one split.
@@ -58,7 +61,8 @@ class Evaluator:
         self.model.eval()
         try:
             for batch, output, loss in self._forward(loader):
-                losses.add(0, loss, batch_length(batch), 0.0, None)
+                weights = None if self.weigh is None else self.weigh(batch)
+                losses.add(0, loss, batch_length(batch), 0.0, None, weights)
                 if buffer is not None:
                     buffer.add(output, targets_of(batch))
                 if kept is not None:

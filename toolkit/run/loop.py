@@ -16,12 +16,15 @@ from toolkit.run import keeping
 from toolkit.run.batches import is_nothing, told_deaths, training_batches
 from toolkit.run.evaluate import Evaluator
 from toolkit.run.loss_faults import held_out_loss, loss_error
+from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
 from toolkit.run.skipped import watch, write_skipped
 from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch.optim import Optimizer
 
     from toolkit.recipe.sections import LoaderSection
@@ -94,7 +97,7 @@ def train_epoch(run: Run, batches: Any) -> None:
     per_step = run.scheduler is not None and run.schedule_interval == "step"
     counts_steps = run.stage.steps is not None
     position, losses, interrupt = run.position, run.losses, run.interrupt
-    step = direct(run.local["manager"], "vtk_step")
+    step, weigh = direct(run.local["manager"], "vtk_step"), weigher(run.loss)
     for _ in range(run.epoch_steps - position.epoch_step):
         if interrupt.code is not None:
             interrupt_training(run)
@@ -105,7 +108,8 @@ def train_epoch(run: Run, batches: Any) -> None:
         if teaches:
             loss = step(run, batch)
             try:
-                losses.add(position.step + 1, loss, samples, lr, run.grad_norm)
+                weights = None if weigh is None else step_weights(weigh, parts_of(batch))
+                losses.add(position.step + 1, loss, samples, lr, run.grad_norm, weights)
             except (TypeError, AttributeError, RuntimeError) as error:
                 if fault := loss_error(run, loss, hook="vtk_step", learning=False):
                     raise fault from error
@@ -122,9 +126,14 @@ def train_epoch(run: Run, batches: Any) -> None:
     log_steps(run)
 
 
+def parts_of(batch: Any) -> Sequence[Any]:
+    """The batches of an optimizer step."""
+    return batch if isinstance(batch, MicroBatches) else (batch,)
+
+
 def samples_in(batch: Any) -> int:
     """Samples of an optimizer step."""
-    return sum(map(batch_length, batch)) if isinstance(batch, MicroBatches) else batch_length(batch)
+    return sum(map(batch_length, parts_of(batch)))
 
 
 def log_steps(run: Run) -> None:
@@ -219,7 +228,9 @@ def evaluator(run: Run) -> Evaluator:
             run.interrupt.check()
 
     assert run.precision is not None
-    return Evaluator(run.judged, run.data, held_out_loss(run), run.precision, run.device, run.seed, each)
+    return Evaluator(
+        run.judged, run.data, held_out_loss(run), run.precision, run.device, run.seed, each, weigher(run.loss)
+    )
 
 
 def training_loader(run: Run, options: LoaderSection | None = None) -> Any:

@@ -10,10 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from toolkit.errors import VtkError
 from toolkit.run.nested import bytes_in, map_tensors, on_cpu
 
 FLUSH_BYTES = 32 << 20
 _LOSS = ("loss",)
+
+Weight = Tensor | float
+Weights = Mapping[str, Weight]
+"""How much a batch counts, by the loss's term; under ``OTHERS`` for the terms that are not named."""
+
+OTHERS = ""
 
 
 class LossMeter:
@@ -24,13 +31,20 @@ class LossMeter:
     """
 
     def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.weight = 0.0
-        self._pending: list[tuple[int, float, int, tuple[str, ...], tuple[Tensor | float, ...]]] = []
+        self.reset()
+        self._pending: list[tuple[int, float, int, tuple[str, ...], tuple[str, ...], tuple[Tensor | float, ...]]] = []
         self._drained_at = time.monotonic()
 
-    def add(self, step: int, loss: Tensor | Mapping[str, Tensor], weight: int, lr: float, norm: Tensor | None) -> None:
-        """Remember the loss of one step, of ``weight`` samples."""
+    def add(
+        self,
+        step: int,
+        loss: Tensor | Mapping[str, Tensor],
+        samples: int,
+        lr: float,
+        norm: Tensor | None,
+        weights: Weights | None = None,
+    ) -> None:
+        """Remember the loss of one step, of ``samples`` samples, or of the ``weights`` that it tells itself."""
         names: tuple[str, ...] = _LOSS
         values: tuple[Tensor | float, ...]
         if isinstance(loss, Tensor):
@@ -40,7 +54,10 @@ class LossMeter:
             values = (_kept(torch.stack([v.detach() for v in loss.values()]).sum()), *map(_kept, loss.values()))
         if norm is not None:
             names, values = (*names, "grad_norm"), (*values, _kept(norm))
-        self._pending.append((step, lr, weight, names, values))
+        weighed: tuple[str, ...] = ()
+        if weights is not None:
+            weighed, values = tuple(weights), (*values, *map(_kept_weight, weights.values()))
+        self._pending.append((step, lr, samples, names, weighed, values))
 
     def due(self, seconds: float = 1.0) -> bool:
         """Whether it is time to drain."""
@@ -53,31 +70,50 @@ class LossMeter:
         if not pending:
             return []
         numbers = iter(_read([v for *_, values in pending for v in values]))
-        records, sums = [], self.sums
-        for step, lr, weight, names, _values in pending:
-            record: dict[str, float] = {"step": step, "lr": lr}
-            self.weight += weight
-            for name in names:
-                record[name] = value = next(numbers)
-                sums[name] = sums.get(name, 0.0) + weight * value
-            records.append(record)
+        records = []
+        for step, lr, samples, names, weighed, _values in pending:
+            record = dict(zip(names, numbers, strict=False))
+            self._sum(record, samples, {name: _sound(next(numbers)) for name in weighed})
+            records.append({"step": step, "lr": lr, **record})
         return records
 
+    def _sum(self, record: dict[str, float], samples: int, own: Mapping[str, float]) -> None:
+        sums = self.sums
+        self.weight += samples
+        for name in own:
+            self.weights[name] = self.weights.get(name, 0.0) + own[name]
+        for name, value in record.items():
+            weight = samples if name == "grad_norm" else own.get(name, own.get(OTHERS, samples))
+            # What stands for nothing may be no number: the mean over no pixel.
+            sums[name] = sums.get(name, 0.0) + (weight * value if weight else 0.0)
+
     def means(self) -> dict[str, float]:
-        """Means over the epoch's samples of everything drained so far."""
-        return {name: value / self.weight for name, value in self.sums.items()} if self.weight else {}
+        """Means of everything drained so far over the epoch's samples, or over what the loss weighs."""
+        if not self.weight:
+            return {}
+        found = {name: _ratio(value, self._weight(name)) for name, value in self.sums.items()}
+        if len(self.weights) > 1:  # the terms are means over different things
+            found["loss"] = sum(value for name, value in found.items() if name not in ("loss", "grad_norm"))
+        return found
+
+    def _weight(self, name: str) -> float:
+        own = self.weights
+        return self.weight if name == "grad_norm" else own.get(name, own.get(OTHERS, self.weight))
 
     def reset(self) -> None:
         """Begin a new epoch."""
-        self.sums, self.weight = {}, 0.0
+        self.sums: dict[str, float] = {}
+        self.weight = 0.0
+        self.weights: dict[str, float] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint needs. Drain first."""
-        return {"sums": dict(self.sums), "weight": self.weight}
+        return {"sums": dict(self.sums), "weight": self.weight, "weights": dict(self.weights)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`state_dict`."""
         self.sums, self.weight = dict(state["sums"]), float(state["weight"])
+        self.weights = dict(state.get("weights", {}))
 
 
 class OutputBuffer:
@@ -161,6 +197,23 @@ def _read(values: list[Tensor | float]) -> list[float]:
         return values  # type: ignore[return-value]
     numbers = iter(torch.stack(waiting).tolist())
     return [float(next(numbers)) if isinstance(v, Tensor) else v for v in values]
+
+
+def _kept_weight(value: Weight) -> Tensor | float:
+    return _kept(value) if isinstance(value, Tensor) else float(value)
+
+
+def _sound(weight: float) -> float:
+    if 0 <= weight < math.inf:
+        return weight
+    raise VtkError(
+        f"batch_weight of the loss from vtk_loss returned {weight}",
+        hint="The weight of a batch is finite and not negative.",
+    )
+
+
+def _ratio(total: float, weight: float) -> float:
+    return total / weight if weight else math.nan
 
 
 def _detached(value: Any) -> Any:

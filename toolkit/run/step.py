@@ -11,7 +11,7 @@ from torch import Tensor
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.loss_faults import loss_error
-from toolkit.run.meters import batch_length
+from toolkit.run.loss_weights import Shares
 
 if TYPE_CHECKING:
     from toolkit.run.meters import OutputBuffer
@@ -91,21 +91,19 @@ class _Accumulated:
 
     def __init__(self, run: Run, batches: MicroBatches) -> None:
         self.run, self.batches = run, batches
-        lengths = [batch_length(batch) for batch in batches]
-        self.shares = [length / sum(lengths) for length in lengths]
+        self.shares = Shares(run.loss, batches)
         self.outputs: list[Any] = []
         self.value: Any = _NOT_YET
         self.values: list[LossValue] = []
 
     def closure(self) -> Tensor:
-        """Forward and backward for each batch; returns the mean loss over all samples."""
+        """Forward and backward for each batch; returns the loss of all of them as one."""
         run = self.run
         self.outputs, self.values, losses = [], [], []
         clear_gradients(run.optimizer)
-        for batch, share in zip(self.batches, self.shares, strict=True):
+        for place, batch in enumerate(self.batches):
             output, self.value = _forward(run, batch)
-            loss = total_loss(self.value)
-            weighted = loss * share
+            weighted = self.shares.total(self.value, place)
             (weighted if run.scaler is None else run.scaler.scale(weighted)).backward()
             losses.append(weighted.detach())
             self.outputs.append(output)
@@ -203,14 +201,9 @@ def total_loss(value: LossValue) -> Tensor:
     return torch.stack([v.reshape(()) for v in value.values()]).sum()
 
 
-def _mean_terms(values: list[LossValue], shares: list[float]) -> LossValue:
-    """The batches' losses as one, each weighted by its share of the samples."""
-
-    def mean(parts: list[Tensor]) -> Tensor:
-        stacked = torch.stack([part.detach().reshape(()) for part in parts])
-        return (stacked * torch.tensor(shares).to(stacked)).sum()
-
+def _mean_terms(values: list[LossValue], shares: Shares) -> LossValue:
+    """The batches' losses as one, each weighted by its share."""
     first = values[0]
     if isinstance(first, Tensor):
-        return mean([v for v in values if isinstance(v, Tensor)])
-    return {name: mean([v[name] for v in values if not isinstance(v, Tensor)]) for name in first}
+        return shares.mean("loss", [v for v in values if isinstance(v, Tensor)])
+    return {name: shares.mean(name, [v[name] for v in values if not isinstance(v, Tensor)]) for name in first}

@@ -17,7 +17,7 @@ from toolkit.testing import check_task
 from vtk_segmentation import drawn
 from vtk_segmentation.data import Samples, moved
 from vtk_segmentation.pictures import overlay
-from vtk_segmentation.unet import UNet, build_loss
+from vtk_segmentation.unet import SegmentationLoss, UNet
 
 RECIPE = "segmentation"
 TINY = [
@@ -101,7 +101,7 @@ def test_ignored_pixels_count_nothing():
     masks[:, :, 4:] = 255
     changed = logits.clone()
     changed[..., 4:] += torch.randn(2, 3, 8, 4)
-    loss = build_loss(1.0)
+    loss = SegmentationLoss(1.0)
     for name, value in loss(logits, Batch(None, masks)).items():
         assert torch.isclose(value, loss(changed, Batch(None, masks))[name]), name
 
@@ -109,7 +109,23 @@ def test_ignored_pixels_count_nothing():
 def test_a_perfect_answer_costs_nothing():
     masks = torch.randint(0, 3, (2, 8, 8))
     logits = 100 * torch.nn.functional.one_hot(masks, 3).movedim(-1, 1).float()
-    assert sum(build_loss(1.0)(logits, Batch(None, masks)).values()) < 1e-4
+    assert sum(SegmentationLoss(1.0)(logits, Batch(None, masks)).values()) < 1e-4
+
+
+def test_the_loss_of_pictures_is_that_of_their_batches_by_weight():
+    masks, logits = torch.randint(0, 3, (5, 8, 8)), torch.randn(5, 3, 8, 8)
+    masks[0], masks[1, :, 3:] = 255, 255
+    loss = SegmentationLoss(1.0)
+    whole = loss(logits, Batch(None, masks))
+    parts = [
+        (loss(logits[i : i + 1], batch), loss.batch_weight(batch))
+        for i in range(5)
+        for batch in [Batch(None, masks[i : i + 1])]
+    ]
+    known = torch.stack([weight["cross_entropy"] for _, weight in parts])
+    means = torch.stack([terms["cross_entropy"] for terms, _ in parts])
+    assert torch.isclose((means * known).sum() / known.sum(), whole["cross_entropy"])
+    assert torch.isclose(torch.stack([terms["dice"] for terms, _ in parts]).mean(), whole["dice"])
 
 
 def test_the_network_answers_for_every_pixel():

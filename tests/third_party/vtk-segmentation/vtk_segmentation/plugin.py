@@ -43,9 +43,9 @@ class Segmentation:
     @hookimpl
     def vtk_loss(self, recipe: SegmentationRecipe) -> Callable[..., Any]:
         """Cross-entropy and Dice."""
-        from vtk_segmentation.unet import build_loss
+        from vtk_segmentation.unet import SegmentationLoss
 
-        return build_loss(recipe.loss.dice)
+        return SegmentationLoss(recipe.loss.dice)
 
     @hookimpl
     def vtk_metrics(self, data: Data) -> Any:

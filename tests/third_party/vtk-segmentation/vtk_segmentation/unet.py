@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -44,22 +43,33 @@ class UNet(nn.Module):
 
 
 def soft_dice(logits: Tensor, masks: Tensor) -> Tensor:
-    """1 - 2 |A ∩ B| / (|A| + |B|) with probabilities for A, mean over the classes (Milletari et al., 2016)."""
+    """1 - 2 |A ∩ B| / (|A| + |B|) with probabilities for A, mean over classes and pictures (Milletari et al., 2016)."""
     known = (masks != IGNORED).unsqueeze(1)
     truth = functional.one_hot(masks.where(masks != IGNORED, 0), logits.shape[1]).movedim(-1, 1) * known
     shares = logits.softmax(1) * known
-    both = (shares * truth).sum((0, 2, 3))
+    both = (shares * truth).sum((2, 3))
     # The 1 keeps a class that is not there from counting as wholly missed.
-    return 1 - ((2 * both + 1) / (shares.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)).mean()
+    return 1 - ((2 * both + 1) / (shares.sum((2, 3)) + truth.sum((2, 3)) + 1)).mean()
 
 
-def build_loss(dice: float) -> Callable[[Tensor, Any], dict[str, Tensor]]:
-    """Cross-entropy, and Dice times its weight."""
+class SegmentationLoss:
+    """Cross-entropy, the mean over all pixels whose class is known, and Dice times its weight."""
 
-    def loss(logits: Tensor, batch: Any) -> dict[str, Tensor]:
-        terms = {"cross_entropy": functional.cross_entropy(logits, batch.targets, ignore_index=IGNORED)}
-        if dice:
-            terms["dice"] = dice * soft_dice(logits, batch.targets)
+    def __init__(self, dice: float) -> None:
+        self.dice = dice
+
+    def __call__(self, logits: Tensor, batch: Any) -> dict[str, Tensor]:
+        costs = functional.cross_entropy(logits, batch.targets, ignore_index=IGNORED, reduction="sum")
+        # Where no pixel is known there is nothing to learn, and 0 / 0 would end the run.
+        terms = {"cross_entropy": costs / self.known_pixels(batch).clamp(min=1)}
+        if self.dice:
+            terms["dice"] = self.dice * soft_dice(logits, batch.targets)
         return terms
 
-    return loss
+    def batch_weight(self, batch: Any) -> dict[str, Tensor]:
+        """Over what the means go: Dice, which is not named, over pictures."""
+        return {"cross_entropy": self.known_pixels(batch)}
+
+    @staticmethod
+    def known_pixels(batch: Any) -> Tensor:
+        return (batch.targets != IGNORED).sum()
