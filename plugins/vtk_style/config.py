@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from toolkit import Recipe, Section, StageSection
 from toolkit.recipe import optimizers
-from toolkit.recipe.sections import LoaderSection, TrainSection
+from toolkit.recipe.sections import InferenceSection, LoaderSection, TrainSection
 from vtk_style.pyramid import level_sizes, shared_steps
 
 Weight = Annotated[float, Field(ge=0)]
@@ -153,9 +153,17 @@ class StyleTrain(TrainSection):
     batch_size: Literal[1] = Field(1, description="There is one image.")
     accumulate: Literal[1] = Field(1, description="There is one image.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="`auto` takes bf16 where the hardware gains by it, else fp32."
+        "auto",
+        description="`auto` is settled by what the hardware has and written into the run's recipe: bf16 on a CPU with "
+        "AMX or AVX-512 bf16 and on GPUs from compute capability 8.0, else fp32.",
     )
     best: Literal["last"] = Field("last", description="Stages have losses of different sizes; the last image is kept.")
+
+
+class StyleInference(InferenceSection):
+    """The result is a picture, and no model is left to answer."""
+
+    precision: Literal["fp32"] = Field("fp32", description="No model is left to answer.")
 
 
 class StyleLoader(LoaderSection):
@@ -190,6 +198,7 @@ class StyleRecipe(Recipe):
     output: OutputSection = Field(default_factory=OutputSection)  # type: ignore[arg-type]
     memory: MemorySection = Field(default_factory=MemorySection)  # type: ignore[arg-type]
     train: StyleTrain = Field(default_factory=StyleTrain)  # type: ignore[arg-type]
+    inference: StyleInference = Field(default_factory=StyleInference)  # type: ignore[arg-type]
     loader: StyleLoader = Field(default_factory=StyleLoader)  # type: ignore[arg-type]
     optimizer: Optimizer = Field(default_factory=LBFGS)  # type: ignore[arg-type]
     stages: list[StyleStage] = Field(

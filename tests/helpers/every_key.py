@@ -58,6 +58,7 @@ TRAIN = {
     "train.eval_batch_size": case(see.held_out, "train.eval_batch_size=4"),
     "train.accumulate": case(see.fitted, "train.accumulate=2"),
     "train.precision": case(see.precision, "train.precision=bf16", "train.precision=fp32"),
+    "inference.precision": case(see.answers, "inference.precision=bf16"),
     "train.channels_last": case(see.weights, "train.channels_last=false"),
     "train.device": case(REJECTED, "train.device=cuda:99"),
     "train.clip_norm": case(see.fitted, "train.clip_norm=0.01", "optimizer={name: sgd}"),

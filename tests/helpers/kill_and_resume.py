@@ -1,6 +1,6 @@
 """Kills toy runs at seeded random points, resumes them, and compares where they end with a run that was left alone.
 
-    python kill_and_resume.py FOLDER TRIALS WORKERS
+    python kill_and_resume.py FOLDER TRIALS WORKERS PRECISION
 
 The imports are paid once: every run is a forked child that dies by SIGKILL, in a step or in the middle of a save.
 Prints one JSON object: how many trials ended bit-identical, how many kills there were, and what differed.
@@ -31,7 +31,7 @@ RECIPE = """
 task: toy
 name: toy
 seed: 3
-train: {epochs: 4, batch_size: 8, clip_norm: 5.0, best: val/mae}
+train: {epochs: 4, batch_size: 8, clip_norm: 5.0, best: val/mae, precision: %s}
 model: {batch_norm: true}
 optimizer: {name: adamw, lr: 0.01}
 schedule: {name: onecycle}
@@ -66,14 +66,14 @@ def arm(rng: random.Random) -> None:
         Path.rename = lambda self, target: (tick(), rename(self, target))[1]  # type: ignore[method-assign, assignment, return-value]
 
 
-def child(out: Path, workers: str, resume: bool, rng: random.Random | None) -> int:
+def child(out: Path, settings: tuple[str, str], resume: bool, rng: random.Random | None) -> int:
     """Run in a forked child; its exit status, negative for a signal."""
     pid = os.fork()
     if pid == 0:
         torch.set_num_threads(1)
         if rng is not None:
             arm(rng)
-        resolved = load_text(RECIPE % workers, name="toy", catalogue=catalogue())
+        resolved = load_text(RECIPE % settings, name="toy", catalogue=catalogue())
         try:
             execute(resolved, console=Console(file=io.StringIO()), out=out, resume=resume)
         except BaseException as error:
@@ -108,12 +108,12 @@ def differences(a: Any, b: Any, path: str = "") -> list[str]:
     return [] if equal else [f"{path}: {a!r:.80} and {b!r:.80}"]
 
 
-def trial(folder: Path, number: int, workers: str, expected: Any) -> tuple[bool, int]:
+def trial(folder: Path, number: int, settings: tuple[str, str], expected: Any) -> tuple[bool, int]:
     """One run, killed up to three times and resumed; whether it ended as expected, and the number of kills."""
     rng, out, kills = random.Random(number), folder / f"run-{number}", 0
     while kills < 3:
         begun = bool(checkpoint_store(out).steps())
-        status = child(out, workers, begun, rng)
+        status = child(out, settings, begun, rng)
         rng = random.Random(rng.random())
         if status == 0:
             break
@@ -123,29 +123,30 @@ def trial(folder: Path, number: int, workers: str, expected: Any) -> tuple[bool,
         if not checkpoint_store(out).steps():
             out = folder / f"run-{number}-{kills}"
     else:
-        if child(out, workers, bool(checkpoint_store(out).steps()), None) != 0:
+        if child(out, settings, bool(checkpoint_store(out).steps()), None) != 0:
             return False, kills
     found = differences(final_state(out), expected)
     print(f"trial {number}: {found[:5]}", file=sys.stderr)
     return not found, kills
 
 
-def import_everything() -> None:
+def import_everything(settings: tuple[str, str]) -> None:
     """A whole run in this process, so that the children find imported what a run imports along the way."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        resolved = load_text(RECIPE % 0, name="toy", catalogue=catalogue())
+        resolved = load_text(RECIPE % settings, name="toy", catalogue=catalogue())
         execute(resolved, console=Console(file=io.StringIO()), out=Path(folder) / "run")
 
 
 def main() -> None:
     """Run the trials."""
-    folder, trials, workers = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    import_everything()
-    if child(folder / "reference", "0", False, None) != 0:
+    folder, trials, workers, precision = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+    settings = (precision, workers)
+    import_everything((precision, "0"))
+    if child(folder / "reference", (precision, "0"), False, None) != 0:
         raise SystemExit("the reference run failed")
     expected = final_state(folder / "reference")
-    results = [trial(folder, number, workers, expected) for number in range(trials)]
+    results = [trial(folder, number, settings, expected) for number in range(trials)]
     failed = [number for number, (equal, _) in enumerate(results) if not equal]
     print(json.dumps({"equal": trials - len(failed), "kills": sum(k for _, k in results), "failed": failed}))
 

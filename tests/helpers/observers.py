@@ -16,6 +16,7 @@ from toolkit.data.types import Batch
 from toolkit.run.batches import training_batches
 from toolkit.run.loop import evaluation_loader, fit, training_loader
 from toolkit.run.optimizers import build_optimizer
+from toolkit.run.precision import answers_in
 from toolkit.run.run import Run
 from toolkit.run.setup import prepare
 from toolkit.run.stages import plan_stages
@@ -169,6 +170,7 @@ def answers(resolved: Any) -> Any:
     meta = run.data.meta
     images = torch.randn(4, meta["channels"], meta["image_size"], meta["image_size"])
     trained = run.hook.vtk_inference(recipe=run.recipe, model=run.model) or run.model
+    trained = answers_in(trained, run.recipe.inference.precision)
     with torch.no_grad():
         torch.manual_seed(0)
         return _digest(run.model.train()(images), run.model.eval()(images), trained.eval()(images))

@@ -1,6 +1,6 @@
 """Kills style-transfer runs at seeded random points, resumes them, and compares them with a run that was left alone.
 
-    python kill_and_resume.py FOLDER TRIALS
+    python kill_and_resume.py FOLDER TRIALS PRECISION
 
 The imports are paid once: every run is a forked child that dies by SIGKILL, after an evaluation or within a save, and
 that draws no report. Prints one JSON object: how many trials ended with the checkpoint and the picture of the
@@ -36,7 +36,7 @@ loss: {tv: 1.0}
 init: {name: statistics}
 pyramid: {size: 64, steps: 24, levels: 2}
 memory: {tile: 32}
-train: {device: cpu, precision: fp32}
+train: {device: cpu, precision: %s}
 output: {preview_every: 4}
 extensions: {tensorboard: false}
 """
@@ -72,7 +72,8 @@ def child(out: Path, resume: bool, rng: random.Random | None) -> int:
         if rng is not None:
             arm(rng)
         try:
-            runner.execute(load_text(RECIPE, name="style"), console=Console(file=io.StringIO()), out=out, resume=resume)
+            recipe = load_text(RECIPE % sys.argv[3], name="style")
+            runner.execute(recipe, console=Console(file=io.StringIO()), out=out, resume=resume)
         except BaseException as error:
             print(f"child: {error!r}", file=sys.stderr, flush=True)
             os._exit(1)

@@ -158,12 +158,16 @@ class Bundle:
 
     @cached_property
     def network(self) -> nn.Module:
-        """The model on the bundle's device as it answers predictions, built once; see the hook ``vtk_inference``."""
+        """The model on the bundle's device as it answers predictions, built once; see the hook ``vtk_inference``.
+
+        It computes in the recipe's ``inference.precision`` and gives floating answers in float32.
+        """
         from toolkit.run.devices import pick_device
+        from toolkit.run.precision import answers_in
 
         model = self.model(pick_device(self.device))
         answering: nn.Module | None = self.manager.ask("vtk_inference", recipe=self.recipe, model=model)
-        return model if answering is None else answering.eval()
+        return answers_in(model if answering is None else answering.eval(), self.recipe.inference.precision)
 
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
         """The model with its weights, in evaluation mode, on a device.

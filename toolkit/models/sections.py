@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from toolkit.models.cnn_forms import PRESETS, CnnForm, Preset
 from toolkit.recipe.section import Section
-from toolkit.recipe.sections import StageSection
+from toolkit.recipe.sections import InferenceSection, StageSection
 
 __all__ = ["BackboneModel", "CnnModel", "ImageStage", "Inference", "ModelChoice"]
 
@@ -101,7 +101,7 @@ class ImageStage(StageSection):
     )
 
 
-class Inference(Section):
+class Inference(InferenceSection):
     """How the trained network answers, in the final evaluation and in prediction."""
 
     tta: Literal["none", "mirror", "crops"] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class ResolvedRecipe:
         plugins: the extensions' plugins by name, in the recipe's order.
         extensions: their options by name, in the same order.
         origins: where each value came from, by dotted key: ``recipes/a.yaml:3:5``, the same with ``(demo)``,
-            ``--set a.b=c``, a task's flag, or ``default``.
+            ``--set a.b=c``, a task's flag, ``default``, or ``auto: `` with the reason why it was settled so.
         source: the recipe as the user would name it.
         demo: whether the recipe's demo overlay was applied.
     """
@@ -51,6 +51,12 @@ class ResolvedRecipe:
 
         return load_recipe(Path(directory) / RUN_RECIPE)
 
+    def settled(self, section: str, key: str, value: Any, origin: str) -> ResolvedRecipe:
+        """The same with one value of a section settled, e.g. what ``auto`` comes to on this machine."""
+        part = getattr(self.recipe, section).model_copy(update={key: value})
+        recipe = self.recipe.model_copy(update={section: part})
+        return replace(self, recipe=recipe, origins={**self.origins, f"{section}.{key}": origin})
+
     def to_dict(self) -> dict[str, Any]:
         """The whole recipe as plain data; loading it again gives an equal recipe."""
         data = self.recipe.model_dump(mode="json")
@@ -65,6 +71,8 @@ class ResolvedRecipe:
         head = f"# Every value of this run, resolved from {' '.join(self.source.split())}\n"
         if self.demo:
             head += "# This is a demo: the demo overlay of the recipe has been applied.\n"
+        for key, origin in self.origins.items():
+            head += f"# {key} was {origin}\n" if origin.startswith("auto: ") else ""
         return head + dump_yaml(self.to_dict())
 
 

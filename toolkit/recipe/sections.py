@@ -11,7 +11,16 @@ from toolkit.recipe.optimizers import Adam, OptimizerChoice
 from toolkit.recipe.schedules import Constant, ScheduleChoice
 from toolkit.recipe.section import Section
 
-__all__ = ["LoaderSection", "OptimizerChoice", "Recipe", "ScheduleChoice", "Section", "StageSection", "TrainSection"]
+__all__ = [
+    "InferenceSection",
+    "LoaderSection",
+    "OptimizerChoice",
+    "Recipe",
+    "ScheduleChoice",
+    "Section",
+    "StageSection",
+    "TrainSection",
+]
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -32,7 +41,9 @@ class TrainSection(Section):
     )
     accumulate: int = Field(1, ge=1, description="Batches whose gradients make one optimizer step.")
     precision: Precision = Field(
-        "auto", description="`auto` takes bf16 (or fp16 on older GPUs) where the hardware gains by it, else fp32."
+        "auto",
+        description="Format to train in. `auto` is settled by what the hardware has and written into the run's recipe: "
+        "bf16 on a CPU with AMX or AVX-512 bf16 and on GPUs from compute capability 8.0, fp16 from 7.0, else fp32.",
     )
     channels_last: bool = Field(True, description="Keep images and convolutions in the channels-last memory format.")
     device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:N` or `mps`.")
@@ -59,6 +70,17 @@ class TrainSection(Section):
         if self.steps_per_epoch is not None and self.steps is None:
             raise ValueError("steps_per_epoch goes with steps, not with epochs")
         return self
+
+
+class InferenceSection(Section):
+    """How the trained model answers."""
+
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32",
+        description="Format in which the model answers, everywhere: validation while training, calibration, the final "
+        "evaluation, `vtk eval`, `vtk predict` and `Bundle.network`. bf16 is quicker where the hardware has it; its "
+        "answers depend on how many images are asked together, by up to 0.03.",
+    )
 
 
 class LoaderSection(Section):
@@ -119,6 +141,7 @@ class Recipe(Section):
         0, ge=0, le=2**32 - 1, description="Seeds the split, the weights, the order and the augmentation."
     )
     train: TrainSection = Field(default_factory=TrainSection)  # type: ignore[arg-type]
+    inference: InferenceSection = Field(default_factory=InferenceSection)  # type: ignore[arg-type]
     optimizer: OptimizerChoice = Field(default_factory=Adam)  # type: ignore[arg-type]
     schedule: ScheduleChoice = Field(default_factory=Constant)
     loader: LoaderSection = Field(default_factory=LoaderSection)  # type: ignore[arg-type]

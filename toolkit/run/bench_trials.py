@@ -18,7 +18,7 @@ from toolkit.run.bench import data_rate, model_rate
 from toolkit.run.loop import samples_in, training_loader
 from toolkit.run.meters import batch_length
 from toolkit.run.nested import map_tensors
-from toolkit.run.precision import PrecisionPlan, plan_precision
+from toolkit.run.precision import PrecisionPlan, auto_precision, precision_formats
 from toolkit.run.setup import place_model
 from toolkit.run.step import MicroBatches
 
@@ -88,9 +88,12 @@ def _model_settings(run: Run, batch: Any, found: Bench) -> Iterator[_Candidate]:
     assert found.model is not None
     cost = _STEPS * found.samples / found.model.per_second
 
-    best = plan_precision("auto", run.device)
-    if best.name != found.precision:
-        yield _Candidate("model", "train.precision=auto", cost, lambda s: _in_precision(run, batch, best, s))
+    best, why = auto_precision(run.device, precision_formats(run.recipe))
+    # Where the recipe has the table's format already, fp32 shows whether the table is right about this machine.
+    other = PrecisionPlan("fp32" if best == found.precision else best, why, run.device.type)
+    if other.name != found.precision:
+        setting = f"train.precision={other.name}"
+        yield _Candidate("model", setting, cost, lambda s: _in_precision(run, batch, other, s))
     if not run.recipe.train.channels_last and any(isinstance(m, nn.Conv2d) for m in run.model.modules()):
         yield _Candidate("model", "train.channels_last=true", cost, lambda s: _channels_last(run, batch, s))
     size = run.recipe.train.batch_size

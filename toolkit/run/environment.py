@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from toolkit.run.hardware import cpu_features
+
 _PACKAGES = (
     "vision-toolkit",
     "torch",
@@ -31,6 +33,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": versions(),
         "cpu": platform.processor() or platform.machine(),
+        "cpu_features": sorted(cpu_features()),
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,

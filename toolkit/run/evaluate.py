@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from toolkit.data.loaders import Loader
     from toolkit.data.types import Data
     from toolkit.run.meters import Weights
-    from toolkit.run.precision import PrecisionPlan
 
 _KEPT_BYTES = 256 << 20
 
@@ -38,7 +37,6 @@ class Evaluator:
     model: torch.nn.Module
     data: Data
     loss: Callable[[Any, Any], Any]
-    precision: PrecisionPlan
     device: torch.device
     seed: int
     each: Callable[[int], None] = lambda _done: None
@@ -82,10 +80,8 @@ class Evaluator:
                 if is_empty(raw):
                     continue
                 batch = ready(raw, self.data, self.device, key)
-                with self.precision.autocast():
-                    output = self.model(inputs_of(batch))
-                    loss = self.loss(output, batch)
-                yield batch, output, loss
+                output = self.model(inputs_of(batch))
+                yield batch, output, self.loss(output, batch)
 
 
 class _Kept:

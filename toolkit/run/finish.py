@@ -12,6 +12,7 @@ from toolkit.run.directory import require_own
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
 from toolkit.run.meta_faults import require_plain_meta
+from toolkit.run.precision import answers_in
 from toolkit.run.report import Figure, Result, Table
 from toolkit.run.skipped import closing_line, skipped_table, write_skipped
 
@@ -80,7 +81,7 @@ def _evaluate(run: Run, split: str, metrics: Any) -> Result:
     run.phase, run.eval_total, run.eval_done = split if split == "test" else "final", len(loader), 0
     judge = evaluator(run)
     answering: nn.Module | None = run.local["manager"].ask("vtk_inference", recipe=run.recipe, model=run.model.eval())
-    judge.model = (run.model if answering is None else answering).eval()
+    judge.model = answers_in((run.model if answering is None else answering).eval(), run.recipe.inference.precision)
     with loader, told_deaths(loader):
         result = judge.run(loader, metrics, split, keep_outputs=True)
     write_skipped(run)

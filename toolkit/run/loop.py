@@ -18,6 +18,7 @@ from toolkit.run.evaluate import Evaluator
 from toolkit.run.loss_faults import held_out_loss, loss_error
 from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
+from toolkit.run.precision import answers_in
 from toolkit.run.skipped import watch, write_skipped
 from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
@@ -227,10 +228,8 @@ def evaluator(run: Run) -> Evaluator:
                 keeping.save_checkpoint(run)
             run.interrupt.check()
 
-    assert run.precision is not None
-    return Evaluator(
-        run.judged, run.data, held_out_loss(run), run.precision, run.device, run.seed, each, weigher(run.loss)
-    )
+    model = answers_in(run.judged, run.recipe.inference.precision)
+    return Evaluator(model, run.data, held_out_loss(run), run.device, run.seed, each, weigher(run.loss))
 
 
 def training_loader(run: Run, options: LoaderSection | None = None) -> Any:

@@ -14,7 +14,6 @@ from toolkit.models.bundle import Bundle
 from toolkit.recipe.load import load_recipe
 from toolkit.run.directory import require_run
 from toolkit.run.finish import evaluate_final, report_items
-from toolkit.run.precision import plan_precision, precision_formats
 from toolkit.run.predict import require_predictions
 from toolkit.run.setup import build_data, new_run, place_model
 from toolkit.run.skipped import closing_line
@@ -65,6 +64,7 @@ def reevaluate(
         there = [name for name in ("val", "test") if getattr(run.data, name) is not None]
         hint = f"There is: {', '.join(there)}." if there else "The recipe holds no data out."
         raise VtkError(f"there is no {split} split", place=str(directory), hint=hint, code=ExitCode.USAGE)
+    run.say(f"{run.device} · answers in {run.recipe.inference.precision}")
     with display(run):
         result = evaluate_final(run, split)
     if line := closing_line(run):
@@ -78,12 +78,14 @@ def _open_run(
     """The run as it stood at its end: data, the bundle's weights, the loss."""
     sets = [f"train.device={device}"] if device is not None else []
     resolved = load_recipe(directory, sets=sets, flags=flags)
+    answers = bundle.recipe.inference.precision
+    if answers != resolved.recipe.inference.precision:
+        resolved = resolved.settled("inference", "precision", answers, str(bundle.directory))
     run = new_run(resolved, console=console, directory=None if flags else directory)
     run.trained_meta = bundle.meta
     build_data(run)
     run.data.restored = True
     require_same_meta(bundle.meta, run.data.meta, directory)
-    run.precision = plan_precision(run.recipe.train.precision, run.device, precision_formats(run.recipe))
     run.model = place_model(bundle.model(), run.device, run.recipe.train.channels_last)
     run.loss = call_required(run.local["manager"], "vtk_loss", recipe=run.recipe, data=run.data)
     if hasattr(run.loss, "to"):

@@ -19,6 +19,7 @@ from toolkit.run.finish import Finished, finish
 from toolkit.run.keeping import checkpoint_store, last_step
 from toolkit.run.machine import tune_allocator
 from toolkit.run.mendable import mendable
+from toolkit.run.precision import answers_note
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
 from toolkit.run.status import begin_status, end_status, has_status
@@ -101,9 +102,16 @@ def begin(run: Run, directory: Path) -> None:
         write_atomic(directory / "recipe.yaml", run.resolved.to_yaml())
         origins = json.dumps(dict(run.resolved.origins), indent=2)
         write_atomic(directory / "origins.json", origins + "\n")
-    write_atomic(directory / "environment.json", json.dumps(environment(), indent=2) + "\n")
+    write_atomic(directory / "environment.json", json.dumps(environment() | formats(run), indent=2) + "\n")
     begin_status(directory)
     announce(run, directory)
+
+
+def formats(run: Run) -> dict[str, Any]:
+    """The number formats that a run trains and answers in, JSON-able."""
+    assert run.precision is not None
+    answers = run.recipe.inference.precision
+    return {"precision": {"train": run.precision.name, "why": run.precision.why, "inference": answers}}
 
 
 def announce(run: Run, directory: Path) -> None:
@@ -113,7 +121,7 @@ def announce(run: Run, directory: Path) -> None:
     if run.demo:
         run.say("DEMO: small stand-in data, so the figures say nothing about the real task.")
     run.say(f"{run.recipe.task} · {run.recipe.name} · seed {run.seed} · {total:,} parameters · {directory}")
-    run.say(f"{run.device} · {run.precision.name}: {run.precision.why}")
+    run.say(f"{run.device} · {run.precision.name}: {run.precision.why}{answers_note(run.recipe)}")
     for note in getattr(run.model, "notes", ()):
         run.say(f"note: {note}")
     if run.resumed:

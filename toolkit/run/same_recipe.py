@@ -17,6 +17,8 @@ _FREE = ("name", "train.device", "train.log_every", "loader.workers", "loader.ki
 def require_same_recipe(resolved: ResolvedRecipe, directory: Path) -> None:
     """Refuse to go on with another recipe than the run's own. Where and how it runs may differ.
 
+    ``train.precision: auto`` was settled when the run began, and stays what it was then.
+
     Raises:
         VtkError: a value that shapes the result is not what it was (78), or there is no run (66).
     """
@@ -37,7 +39,7 @@ def require_same_recipe(resolved: ResolvedRecipe, directory: Path) -> None:
 
 def differences(was: Any, now: Any, key: str = "") -> dict[str, tuple[Any, Any]]:
     """What differs between two resolved recipes, by dotted key, without what does not shape the result."""
-    if key in _FREE:
+    if key in _FREE or (key == "train.precision" and now == "auto"):
         return {}
     if isinstance(was, dict) and isinstance(now, dict):
         found: dict[str, tuple[Any, Any]] = {}

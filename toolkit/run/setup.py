@@ -13,7 +13,7 @@ from toolkit.run.defaults import core_defaults
 from toolkit.run.devices import pick_device
 from toolkit.run.keeping import plan_best
 from toolkit.run.meta_faults import require_plain_meta
-from toolkit.run.precision import PrecisionPlan, plan_precision, precision_formats
+from toolkit.run.precision import plan_precision, settle_precision
 from toolkit.run.run import Run
 from toolkit.run.snapshot import restore_early, seed_everything
 from toolkit.run.stages import plan_stages
@@ -42,24 +42,30 @@ def prepare(
         snapshot: the checkpoint to go on from.
         trace: is told every call of a hook.
     """
-    run = new_run(resolved, console=console, directory=directory)
+    began = None if snapshot is None else snapshot["precision"]["name"]
+    run = new_run(resolved, console=console, directory=directory, began=began)
     if trace is not None:
         trace.attach(run.local["manager"])
     if interrupt is not None:
         run.interrupt = interrupt
     if snapshot is not None:
         restore_early(run, snapshot)
-        run.precision = PrecisionPlan(**snapshot["precision"])
     build_data(run)
     build_model(run)
     return run
 
 
-def new_run(resolved: ResolvedRecipe, *, console: Console, directory: Path | None = None) -> Run:
-    """A run with its plugins, stages and device; no data and no model yet."""
-    recipe = resolved.recipe
-    stages = plan_stages(recipe, resolved.origins)
-    device = pick_device(recipe.train.device)
+def new_run(
+    resolved: ResolvedRecipe, *, console: Console, directory: Path | None = None, began: str | None = None
+) -> Run:
+    """A run with its plugins, stages, device and formats; no data and no model yet.
+
+    Args:
+        began: the format in which a run that goes on has trained so far.
+    """
+    stages = plan_stages(resolved.recipe, resolved.origins)
+    device = pick_device(resolved.recipe.train.device)
+    resolved = settle_precision(resolved, device, began)
     manager = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task)
     run = Run(resolved, manager.hook, device, stages, console, directory)
     run.local["manager"] = manager
@@ -82,7 +88,7 @@ def build_model(run: Run) -> None:
     seed_everything(run.seed)
     model: torch.nn.Module = call_required(run.local["manager"], "vtk_model", recipe=recipe, data=run.data)
     run.interrupt.check()
-    run.precision = run.precision or plan_precision(recipe.train.precision, run.device, precision_formats(recipe))
+    run.precision = plan_precision(run.resolved, run.device)
     run.model = place_model(model, run.device, recipe.train.channels_last)
     run.loss = call_required(run.local["manager"], "vtk_loss", recipe=recipe, data=run.data)
     if isinstance(run.loss, torch.nn.Module):

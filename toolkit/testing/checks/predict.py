@@ -11,7 +11,8 @@ from toolkit.errors import VtkError
 from toolkit.testing.findings import ConformanceError, NotApplicable, finding
 from toolkit.testing.subject import Subject
 
-_TOLERANCE = 1e-4
+_TOLERANCE = {"fp32": 1e-5, "bf16": 0.03}
+"""Of an output, relative where it is above one. bf16 has 8 significant bits, and rounds otherwise in another batch."""
 _ONE_WAY = (
     "read and prepare a file by the very function that prepares a sample of the val and test splits, with the sizes in "
     "bundle.meta, and ask bundle.network, one row for each file in order"
@@ -37,7 +38,8 @@ def check_predict(subject: Subject) -> None:
     paths = list(subject.files(getattr(trained.run.data, result.split), folder))
     records, rows = _predict(subject, paths)
     _check_records(records, paths)
-    _compare(rows, _rows_of(result.outputs, rows), paths)
+    tolerance = _TOLERANCE[trained.run.recipe.inference.precision]
+    _compare(rows, _rows_of(result.outputs, rows), paths, tolerance)
     _check_drawings(subject, paths[:2])
     _check_bad_files(subject, paths[0])
 
@@ -142,7 +144,7 @@ def _check_drawings(subject: Subject, paths: Sequence[Path]) -> None:
             )
 
 
-def _compare(predicted: list[Any], evaluated: list[Any], paths: Sequence[Path]) -> None:
+def _compare(predicted: list[Any], evaluated: list[Any], paths: Sequence[Path], tolerance: float) -> None:
     if not evaluated:
         raise NotApplicable("evaluation keeps no outputs to compare with")
     if len(predicted) != len(evaluated):
@@ -153,7 +155,7 @@ def _compare(predicted: list[Any], evaluated: list[Any], paths: Sequence[Path]) 
         )
     for path, a, b in zip(paths, predicted, evaluated, strict=True):
         gap = _gap(a, b)
-        if gap > _TOLERANCE:
+        if gap > tolerance:
             raise ConformanceError(
                 "predict", f"for {path.name} the network says other than in evaluation, by up to {gap:.3g}", _ONE_WAY
             )
