@@ -16,7 +16,7 @@ import torch
 
 from toolkit.data import decode as decoding
 from toolkit.data.augment import Preset
-from toolkit.data.cache import DiskStore, MemoryStore, cache_folder, free_memory, picture_keys, trim
+from toolkit.data.cache import DiskStore, MemoryStore, PictureKeys, PlaceKeys, cache_folder, free_memory, trim
 from toolkit.data.datasets import FileDataset, build_dataset
 from toolkit.data.decode import Encoded, ImageError, decode
 from toolkit.data.loaders import build_loader
@@ -159,12 +159,12 @@ def test_a_folder_that_takes_nothing_stops_no_run(tmp_path: Path, caplog: pytest
 def test_changed_files_and_other_forms_are_other_pictures(pets: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes((pets / "cat.0.jpg").read_bytes())
-    found = {picture_keys([path], "shrink 4")[0], picture_keys([path], "shrink 5")[0]}
+    found = {PictureKeys([path], "shrink 4")[0], PictureKeys([path], "shrink 5")[0]}
     os.utime(path, ns=(1, 1))
-    found |= set(picture_keys([path], "shrink 4"))
+    found |= set(PictureKeys([path], "shrink 4"))
     (tmp_path / "b.jpg").write_bytes(path.read_bytes())
     os.utime(tmp_path / "b.jpg", ns=(1, 1))
-    found |= set(picture_keys([tmp_path / "b.jpg"], "shrink 4"))
+    found |= set(PictureKeys([tmp_path / "b.jpg"], "shrink 4"))
     assert len(found) == 4
 
 
@@ -282,10 +282,10 @@ def test_a_file_replaced_by_another_of_its_size_and_time_is_another_picture(tmp_
         cv2.imwrite(str(file), np.full((8, 8, 3), number, np.uint8))
         os.utime(file, (10**9, 10**9))
     assert path.stat().st_size == other.stat().st_size
-    before = picture_keys([path], "")
+    before = PictureKeys([path], "")[0]
     os.replace(other, path)
     assert path.stat().st_mtime == 10**9
-    assert picture_keys([path], "") != before
+    assert PictureKeys([path], "")[0] != before
 
 
 def test_a_reserve_of_the_disk_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -307,3 +307,12 @@ def test_a_group_that_was_cleared_away_in_use_is_found_again(tmp_path: Path) -> 
     store.put(KEY, PICTURE)
     assert trim(tmp_path, other, 0) == 0
     assert not (tmp_path / mine).exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+def test_a_share_of_the_pictures_in_memory_is_kept_evenly(share: float) -> None:
+    keys = PlaceKeys(1000, share)
+    kept = [key for key in keys if key is not None]
+    assert len(set(kept)) == len(kept) == round(1000 * share)
+    assert sum(key is not None for key in keys[:100]) == pytest.approx(100 * share, abs=1)
+    assert list(keys)[:100] == keys[:100]

@@ -99,40 +99,19 @@ def _matched(paths: Sequence[str], pattern: str) -> list[str]:
 def copies(index: Index, duplicates: Duplicates) -> Indices:
     """Groups of copies: for each sample the position of the first that is the same picture, shape (n,).
 
-    ``exact`` are equal files (of which only those of equal size are read), or equal pixels in memory.
+    ``exact`` are equal files, of which only what can be equal is read and what was read is kept for later runs; or
+    equal pixels in memory. ``near`` decodes every file.
     """
-    from toolkit.data.fingerprints import duplicate_arrays, duplicate_groups
+    from toolkit.data import fingerprints
 
     if isinstance(index, ImageArrays):
-        return duplicate_arrays(index.images)
-    if duplicates == "near":
-        state = tuple((str(file), *_state(file)) for file in index.files)
-        if _LAST.get("state") != state:
-            _LAST.update(state=state, labels=duplicate_groups(index.files, near=True))
-        return np.array(_LAST["labels"])
-    sizes = np.array([_size(file) for file in index.files], np.int64)
-    _, places, counts = np.unique(sizes, return_inverse=True, return_counts=True)
-    alike = np.flatnonzero(counts[places.reshape(-1)] > 1)
-    labels = np.arange(len(index))
-    files = index.files
-    labels[alike] = alike[duplicate_groups([files[i] for i in alike])]
-    return labels
-
-
-def _state(file: Any) -> tuple[int, int]:
-    """Bytes and time of change, by which a file that was changed is told; -1 where there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return -1, -1
-    return int(found.st_size), int(found.st_mtime_ns)
-
-
-def _size(file: Any) -> int:
-    try:
-        return int(file.stat().st_size)
-    except OSError:
-        return -1
+        return fingerprints.duplicate_arrays(index.images)
+    if duplicates == "exact":
+        return fingerprints.equal_files(index.locations, index.states, fingerprints.Kept(index.root))
+    state = index.locations, index.states.tobytes()
+    if _LAST.get("state") != state:
+        _LAST.update(state=state, labels=fingerprints.duplicate_groups(index.locations, near=True))
+    return np.array(_LAST["labels"])
 
 
 def united(partitions: Sequence[Sequence[Any] | Indices]) -> Indices:

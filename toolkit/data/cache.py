@@ -19,7 +19,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,22 @@ import numpy.typing as npt
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.files import open_new, temporary_beside
 
-__all__ = ["DiskStore", "MemoryStore", "Store", "cache_folder", "free_memory", "picture_keys", "trim"]
+__all__ = [
+    "DiskStore",
+    "MemoryStore",
+    "PictureKeys",
+    "PlaceKeys",
+    "Store",
+    "cache_folder",
+    "free_memory",
+    "trim",
+    "user_cache",
+]
 
 Pixels = npt.NDArray[np.uint8]
 
 _VERSION = 2
+_KEY_BYTES = 20
 _HEAD = struct.Struct("<8sIIII")
 """Magic, height, width, channels, CRC-32 of the pixels."""
 _MAGIC = b"vtkpix1\n"
@@ -157,24 +168,76 @@ def _unpacked(content: mmap.mmap, *, check: bool) -> Pixels | None:
     return None if check and zlib.crc32(pixels.data) != checksum else pixels
 
 
-def picture_keys(paths: Sequence[str | os.PathLike[str]], form: str) -> list[str]:
+class _Keys(Sequence[str | None]):
+    """Names for pictures, made as they are asked for; None for one that is not kept."""
+
+    def key(self, place: int) -> str | None:
+        """The name at a position that there is."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, place: int) -> str | None: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str | None]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str | None] | None:
+        if isinstance(place, slice):
+            return [self.key(each) for each in range(len(self))[place]]
+        return self.key(range(len(self))[place])
+
+
+class PictureKeys(_Keys):
     """Names each file's picture: hashes of its path, size, times of change and inode, and of the form it is kept in.
 
     A file replaced by one of the same size and modification time, as unpacking an archive does, is another file still.
+    A file is looked at when its name is asked for first, and never again.
 
     Args:
+        paths: the files.
         form: everything else that the kept pixels depend on. The decoders' versions are added.
+        share: of the files that have a name, by their hash: the same ones in each process and each run. The others'
+            is None.
     """
-    start = hashlib.sha256(f"{_VERSION}\0{_decoders()}\0{form}\0".encode())
-    keys = []
-    for path in paths:
-        digest = start.copy()
-        digest.update(os.path.abspath(path).encode(errors="surrogateescape"))
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]], form: str, share: float = 1.0) -> None:
+        self._paths, self._bound = paths, share * 2.0**32
+        self._start = f"{_VERSION}\0{_decoders()}\0{form}\0"
+        self._made = np.zeros((len(paths), _KEY_BYTES), np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def key(self, place: int) -> str | None:
+        made = self._made[place]
+        if not made.any():
+            made[:] = np.frombuffer(self._digest(self._paths[place]), np.uint8)
+        key = made.tobytes().hex()
+        return key if int(key[:8], 16) < self._bound else None
+
+    def _digest(self, path: str | os.PathLike[str]) -> bytes:
+        digest = hashlib.sha256(self._start.encode() + os.path.abspath(path).encode(errors="surrogateescape"))
         with contextlib.suppress(OSError):  # a file that is missing is told when it is read
             stat = os.stat(path)
             digest.update(f"\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\0{stat.st_ino}".encode())
-        keys.append(digest.hexdigest()[:40])
-    return keys
+        return digest.digest()[:_KEY_BYTES]
+
+
+class PlaceKeys(_Keys):
+    """Names for pictures that only this process keeps: their positions.
+
+    Args:
+        count: pictures.
+        share: of them that have a name, spread evenly; the others' is None.
+    """
+
+    def __init__(self, count: int, share: float = 1.0) -> None:
+        self._count, self._share = count, share
+
+    def __len__(self) -> int:
+        return self._count
+
+    def key(self, place: int) -> str | None:
+        # The whole numbers times the share rise by one exactly where a picture is kept.
+        return str(place) if int((place + 1) * self._share) > int(place * self._share) else None
 
 
 def _decoders() -> str:
@@ -193,6 +256,22 @@ def cache_folder(chosen: str | None = None) -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("vision-toolkit") / "pictures"
+
+
+def user_cache(name: str) -> Path | None:
+    """Where what saves work but is needed by nobody is kept: in ``VTK_CACHE``, else in the user's cache.
+
+    None where that cannot be told, as for a user without a home.
+    """
+    try:
+        given = os.environ.get("VTK_CACHE")
+        if given:
+            return Path(given).expanduser() / name
+        from platformdirs import user_cache_path
+
+        return user_cache_path("vision-toolkit") / name
+    except (OSError, RuntimeError, KeyError):
+        return None
 
 
 def trim(folder: Path, group: str, limit: int) -> int:

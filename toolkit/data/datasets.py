@@ -15,16 +15,23 @@ from toolkit.data.augment import AugmentStep, Preset, steps_of
 from toolkit.data.bad_images import OnBadImage, Skipped, incomplete
 from toolkit.data.decode import Encoded, ImageError, require_pictures
 from toolkit.data.fused import augment_transform
+from toolkit.data.names import Locations
 from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.reading import Keep, Reader, as_it_is
 from toolkit.data.sources.index import ImageArrays, ImageFiles
 from toolkit.data.types import Batch, IndexBatch, SampleIndex
+from toolkit.progress import step
 
 __all__ = ["ArrayDataset", "FileDataset", "Transform", "build_dataset"]
 
 Pixels = npt.NDArray[np.uint8]
+
+LOOKED_AT_EARLY = 10_000
+"""Files of a split of which it is told before training, not when they are read, that they are no images."""
+
+_AT_ONCE = 512
 Targets = npt.NDArray[np.generic]
 
 
@@ -64,7 +71,7 @@ class FileDataset:
         on_bad_image: OnBadImage | None = None,
         reader: Reader | None = None,
     ) -> None:
-        self.paths = [os.fspath(path) for path in paths]
+        self.paths = paths if isinstance(paths, Locations) else [os.fspath(path) for path in paths]
         self.targets = targets
         self.transform = transform
         self.on_bad_image = on_bad_image
@@ -178,7 +185,8 @@ def build_dataset(
         split: what ``keep`` calls it; only pictures of ``train`` are shrunk.
 
     Raises:
-        ImageError: a file is no image at all, and such files are not to be left out.
+        ImageError: a file is no image at all, and such files are not to be left out. Of more than ``LOOKED_AT_EARLY``
+            files only so many are looked at; the others are told when they are read.
     """
     if isinstance(index, ImageArrays):
         if keep is not None:
@@ -186,18 +194,28 @@ def build_dataset(
         return ArrayDataset(index.images, index.targets, preprocess, augment)
     if on_bad_image == "error":
         try:
-            require_pictures(index.files)
+            _require_pictures(index.locations)
         except ImageError as error:
             raise could_be_skipped(error) from None
     steps = steps_of(augment, preprocess.height, preprocess.width, small=False)
     transform: Transform = augment_transform(steps, preprocess) if steps else preprocess
     if keep is None:
-        return FileDataset(index.files, index.targets, transform, on_bad_image)
+        return FileDataset(index.locations, index.targets, transform, on_bad_image)
     finished = not steps and (split != "train" or keep.shrink is None)
-    reader = keep.reader(split, [str(file) for file in index.files], preprocess if finished else None)
+    reader = keep.reader(split, index.locations, preprocess if finished else None)
     if finished and reader is not None:
         transform = as_it_is
-    return FileDataset(index.files, index.targets, transform, on_bad_image, reader)
+    return FileDataset(index.locations, index.targets, transform, on_bad_image, reader)
+
+
+def _require_pictures(paths: Locations) -> None:
+    """Of very many files only some are looked at, spread evenly: on a slow disk each costs what reading it costs."""
+    looked_at = np.linspace(0, len(paths) - 1, min(len(paths), LOOKED_AT_EARLY)).astype(np.int64)
+    with step("looking whether files are images", len(looked_at)) as looking:
+        for start in range(0, len(looked_at), _AT_ONCE):
+            some = paths.take(looked_at[start : start + _AT_ONCE])
+            require_pictures(some)
+            looking.more(len(some))
 
 
 def could_be_skipped(error: ImageError) -> ImageError:

@@ -128,7 +128,7 @@ def require_pictures(paths: Iterable[str | os.PathLike[str]]) -> None:
     """
     for path in paths:
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", buffering=0) as file:
                 head = file.read(32)
         except (OSError, ValueError):
             head = b""

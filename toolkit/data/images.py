@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.data.bad_images import OnBadImage
+from toolkit.data.file_states import SIZE
 from toolkit.data.limit import limited
-from toolkit.data.manifest import MANIFEST, apply_manifest, manifest_of, read_manifest, write_manifest
+from toolkit.data.manifest import MANIFEST, apply_manifest, read_manifest, write_cut
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.reading import Keep
 from toolkit.data.sections import ImageData, MeanStd
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _HALF = [0.5]
+_AT_ONCE = 4096
 
 
 def build_preprocess(data: ImageData, model: ModelChoice, *, in_memory: bool) -> Preprocess:
@@ -139,7 +141,7 @@ def cut_for(run: Run, recipe: Any) -> Found:
     cut = fresh_cut(recipe, found, run.say)
     if manifest is not None and run.trained_meta is None:
         _tell_ignored(found, run.say)
-        write_manifest(manifest, manifest_of(cut, run.seed))
+        write_cut(manifest, cut, run.seed)
     return cut
 
 
@@ -193,22 +195,20 @@ def tell_kept(keep: Keep, run: Run, plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(found: Found) -> str:
-    """Names the training data: SHA-256 over paths, file sizes and labels, or over the pixels of images in memory."""
+    """Names the training data: SHA-256 over paths, file sizes and labels, or over the pixels of images in memory.
+
+    The size of a file that is gone is -1, so that a recipe which leaves such files out can go on.
+    """
     train = found.train
     digest = hashlib.sha256("\0".join(train.classes).encode(errors="surrogateescape"))
     if isinstance(train, ImageArrays):
         digest.update(np.ascontiguousarray(train.images).data)
     else:
-        for path, file in zip(train.paths, train.files, strict=True):
-            digest.update(f"{path}\0{_size(file)}\0".encode(errors="surrogateescape"))
+        sizes = train.states[:, SIZE]
+        for start in range(0, len(train), _AT_ONCE):
+            some = zip(train.paths[start : start + _AT_ONCE], sizes[start : start + _AT_ONCE].tolist(), strict=True)
+            lines = "".join([f"{path}\0{size}\0" for path, size in some])
+            digest.update(lines.encode(errors="surrogateescape"))
     if train.targets is not None:
         digest.update(np.ascontiguousarray(train.targets).data)
     return digest.hexdigest()
-
-
-def _size(file: Path) -> int:
-    """Bytes; -1 for a file that is gone, so that a recipe which leaves such files out can go on."""
-    try:
-        return file.stat().st_size
-    except OSError:
-        return -1

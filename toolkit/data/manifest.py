@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ import numpy as np
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.files import write_atomic
+from toolkit.progress import Step, step
+from toolkit.run.files import open_new, whole_file
 
-__all__ = ["MANIFEST", "apply_manifest", "manifest_of", "read_manifest", "write_manifest"]
+__all__ = ["MANIFEST", "apply_manifest", "manifest_of", "read_manifest", "write_cut", "write_manifest"]
 
 MANIFEST = "split.json"
 """Its name in a run's directory."""
 
 _VERSION = 1
+_AT_ONCE = 4096
 _PARTS = ("train", "val", "test")
 
 
@@ -31,6 +34,14 @@ def manifest_of(found: Found, seed: int) -> dict[str, Any]:
 
     The labels, positions in ``classes``, are those of files that are gone later.
     """
+    cut = _cut(found, seed)
+    for part in ("samples", "labels"):
+        cut[part] = {name: list(values) for name, values in cut[part].items()}
+    return cut
+
+
+def _cut(found: Found, seed: int) -> dict[str, Any]:
+    """The manifest, its long lists made as they are gone through."""
     parts = {"train": found.train, "val": found.val, "test": found.test}
     return {
         "version": _VERSION,
@@ -38,11 +49,21 @@ def manifest_of(found: Found, seed: int) -> dict[str, Any]:
         "classes": list(found.train.classes),
         "samples": {name: index.keys for name, index in parts.items() if index is not None},
         "labels": {
-            name: [np.flatnonzero(row).tolist() if index.targets.ndim > 1 else int(row) for row in index.targets]
+            name: _labels(index.targets)
             for name, index in parts.items()
             if isinstance(index, ImageFiles) and index.targets is not None
         },
     }
+
+
+def _labels(targets: Any) -> Iterator[Any]:
+    for row in targets:
+        yield np.flatnonzero(row).tolist() if targets.ndim > 1 else int(row)
+
+
+def write_cut(path: str | os.PathLike[str], found: Found, seed: int) -> None:
+    """Writes :func:`manifest_of` a cut without holding all of it at once. Raises as :func:`write_manifest` does."""
+    write_manifest(path, _cut(found, seed))
 
 
 def write_manifest(path: str | os.PathLike[str], manifest: Mapping[str, Any]) -> None:
@@ -51,8 +72,33 @@ def write_manifest(path: str | os.PathLike[str], manifest: Mapping[str, Any]) ->
     Raises:
         VtkError: it has a sample twice, so that nobody could read it again, or it cannot be written.
     """
-    _require_once(manifest["samples"], None)
-    write_atomic(Path(path), json.dumps(manifest, indent=1))
+    total = sum(len(keys) for keys in manifest["samples"].values())
+    with step("writing down the splits", total, "samples") as writing:
+        _require_once(manifest["samples"], None)
+        with whole_file(Path(path)) as temporary, open_new(temporary) as stream:
+            stream.writelines(piece.encode() for piece in _as_json(manifest, writing))
+
+
+def _as_json(manifest: Mapping[str, Any], writing: Step) -> Iterator[str]:
+    """The text in pieces, a sample a line."""
+    short = {key: value for key, value in manifest.items() if key not in ("samples", "labels")}
+    yield json.dumps(short, indent=1).removesuffix("\n}")
+    for part in ("samples", "labels"):
+        yield f',\n "{part}": {{'
+        for number, (name, values) in enumerate(manifest.get(part, {}).items()):
+            yield f'{"," if number else ""}\n  "{name}": ['
+            for place, some in enumerate(_batched(values)):
+                yield ("," if place else "") + "\n   " + ",\n   ".join([json.dumps(value) for value in some])
+                writing.more(len(some) if part == "samples" else 0)
+            yield "]"
+        yield "}"
+    yield "\n}\n"
+
+
+def _batched(values: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(values)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -96,14 +142,18 @@ def _require_once(samples: Mapping[str, Sequence[str]], path: str | os.PathLike[
     """``path``: where it was read, None while it is written."""
     place = None if path is None else str(path)
     hint = "each sample needs a name of its own in the source, and a place in one part" if path is None else None
+    if not samples.get("train"):
+        raise VtkError("there are no training samples", place=place)
+    count = sum(map(len, samples.values()))
+    hashes = np.fromiter((hash(key) for keys in samples.values() for key in keys), np.int64, count)
+    if len(np.unique(hashes)) == count:
+        return
     part_of: dict[str, str] = {}
     for part, keys in samples.items():
         for key in keys:
             if key in part_of:
                 raise VtkError(f"{key} is in {part_of[key]} and in {part}", place=place, hint=hint)
             part_of[key] = part
-    if not samples.get("train"):
-        raise VtkError("there are no training samples", place=place)
 
 
 def apply_manifest(found: Found, manifest: Mapping[str, Any], *, may_miss: float = 0.0) -> Found:
@@ -118,13 +168,16 @@ def apply_manifest(found: Found, manifest: Mapping[str, Any], *, may_miss: float
     """
     classes = tuple(manifest["classes"])
     available = [index for index in (found.train, found.val, found.test) if index is not None]
-    where = {key: (number, i) for number, index in enumerate(available) for i, key in enumerate(index.keys)}
+    where: dict[str, int] = {}
+    for index in available:
+        where |= zip(index.keys, range(len(where), len(where) + len(index)), strict=True)
     samples = manifest["samples"].items()
     for name, keys in samples:
         labels = dict(zip(keys, manifest.get("labels", {}).get(name, ()), strict=False))
         gone = [key for key in keys if key not in where]
         if gone and labels and isinstance(found.train, ImageFiles) and len(gone) <= math.ceil(may_miss * len(keys)):
-            where |= {key: (len(available), i) for i, key in enumerate(gone)}
+            start = sum(map(len, available))
+            where |= {key: start + i for i, key in enumerate(gone)}
             available.append(_missing(found.train, gone, [labels[key] for key in gone]))
     return Found(**{name: _gather(available, where, keys, classes, name) for name, keys in samples})
 
@@ -132,19 +185,19 @@ def apply_manifest(found: Found, manifest: Mapping[str, Any], *, may_miss: float
 def _missing(index: ImageFiles, gone: Sequence[str], labels: Sequence[Any]) -> ImageFiles:
     """Files of an index that are not there, with their labels."""
     if index.targets is None:
-        return replace(index, paths=tuple(gone), names=None)
+        return replace(index, paths=gone, names=None, known_states=None)
     targets = np.zeros((len(gone), *index.targets.shape[1:]), index.targets.dtype)
     for place, label in enumerate(labels):
         if targets.ndim > 1:
             targets[place, label] = 1
         else:
             targets[place] = label
-    return replace(index, paths=tuple(gone), targets=targets, names=None)
+    return replace(index, paths=gone, targets=targets, names=None, known_states=None)
 
 
 def _gather(
     available: Sequence[Index],
-    where: Mapping[str, tuple[int, int]],
+    where: Mapping[str, int],
     keys: Sequence[str],
     classes: tuple[str, ...],
     part: str,
@@ -160,7 +213,10 @@ def _gather(
         )
     if not keys:
         return None
-    origin, place = np.array([where[key] for key in keys], dtype=np.int64).T
+    places = np.fromiter((where[key] for key in keys), np.int64, len(keys))
+    starts = np.cumsum([0, *map(len, available)])
+    origin = np.searchsorted(starts, places, side="right") - 1
+    place = places - starts[origin]
     used = np.unique(origin)
     pieces = [available[number].take(place[origin == number]) for number in used]
     for piece in pieces:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from toolkit.data.cache import DiskStore, MemoryStore, Store, cache_folder, free_memory, picture_keys, trim
+from toolkit.data.cache import DiskStore, MemoryStore, PictureKeys, PlaceKeys, Store, cache_folder, free_memory, trim
 from toolkit.data.decode import Encoded, ImageError, reduction
 from toolkit.data.opencv import cv2
 from toolkit.data.preprocess import Preprocess
@@ -165,7 +165,8 @@ class Keep:
         store, place = self._store(paths, kind)
         self.plan[split] = f"{_amount(share * total)} {place}" + ("" if share == 1 else f", {share:.0%} of the images")
         form = f"shrink {self.shrink}" if evaluated is None else json.dumps(evaluated.to_json(), sort_keys=True)
-        return Reader(paths, make, store, _chosen(picture_keys(paths, form), share))
+        keys = PlaceKeys(len(paths), share) if kind == "ram" else PictureKeys(paths, form, share)
+        return Reader(paths, make, store, keys)
 
     def arrays(self, split: str) -> None:
         """A split whose pictures come in memory.
@@ -200,12 +201,6 @@ class Keep:
         kept = trim(folder, group, int(self._room()))
         free = shutil.disk_usage(folder).free
         return DiskStore(folder / group), f"on disk, in {folder / group} ({_amount(kept)} there, {_amount(free)} free)"
-
-
-def _chosen(keys: list[str], share: float) -> list[str | None]:
-    """The share of the samples that is kept: the same ones in each process and each run."""
-    bound = share * 2.0**32
-    return [key if int(key[:8], 16) < bound else None for key in keys]
 
 
 def _mean_bytes(paths: Sequence[str], make: Callable[[Encoded], Pixels]) -> float:

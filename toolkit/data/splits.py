@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from toolkit.data.belonging import Duplicates, GroupChoice, copies, group_names,
 from toolkit.data.dealing import deal_groups
 from toolkit.data.label_sets import iterative_stratification
 from toolkit.data.manifest import apply_manifest, read_manifest
-from toolkit.data.sources.index import Found, ImageFiles, Index
+from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.section import Section
@@ -299,13 +299,15 @@ def _warn_of_copies(found: Found, duplicates: Duplicates, say: Say) -> None:
     given = {name: index for name in _PARTS if isinstance(index := getattr(found, name), ImageFiles)}
     if len(given) < 2:
         return
-    everything = ImageFiles(Path(), tuple(str(file) for index in given.values() for file in index.files))
+    everything = concatenated([replace(index, targets=None) for index in given.values()])
+    assert isinstance(everything, ImageFiles)
     labels = copies(everything, duplicates)
     part = np.repeat(np.arange(len(given)), [len(index) for index in given.values()])
     doubles = np.flatnonzero(part[labels] != part)
     if len(doubles):
         names = list(given)
-        examples = [f"{everything.paths[i]} ({names[part[i]]}) = {everything.paths[labels[i]]}" for i in doubles[:3]]
+        files = everything.locations
+        examples = [f"{files[i]} ({names[part[i]]}) = {files[labels[i]]}" for i in doubles[:3].tolist()]
         say(
             f"warning: {len(doubles):,} images are copies of images in another part, as the source brings them along: "
             f"{', '.join(examples)}. Figures on them say too much; `vtk check` lists them."

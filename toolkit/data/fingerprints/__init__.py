@@ -2,20 +2,25 @@
 
     labels = duplicate_groups(paths, near=True)      # int64 (n,): equal labels are the same picture
 
-``hashes`` says what of a picture is kept, ``neighbours`` finds close hashes among many, ``groups`` joins them.
+``stages`` finds equal files with little reading, and ``kept`` remembers what was read; ``hashes`` says what of a
+picture is kept, ``neighbours`` finds close hashes among many, ``groups`` joins them.
 """
 
 from __future__ import annotations
 
 from toolkit.data.fingerprints.groups import duplicate_arrays, duplicate_groups, equal_groups, look_groups
 from toolkit.data.fingerprints.hashes import Look, content_hash, look, perceptual_hash
+from toolkit.data.fingerprints.kept import Kept
 from toolkit.data.fingerprints.neighbours import near_pairs
+from toolkit.data.fingerprints.stages import equal_files
 
 __all__ = [
+    "Kept",
     "Look",
     "content_hash",
     "duplicate_arrays",
     "duplicate_groups",
+    "equal_files",
     "equal_groups",
     "look",
     "look_groups",

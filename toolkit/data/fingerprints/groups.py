@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.decode import ImageError, decode_bytes, read_bytes
+from toolkit.data.file_states import file_states
 from toolkit.data.fingerprints.hashes import LOOK_SIDE, Look, content_hash, look
 from toolkit.data.fingerprints.neighbours import near_pairs
+from toolkit.data.fingerprints.stages import equal_files
+from toolkit.progress import step
 
 __all__ = ["NEAR_DISTANCE", "NEAR_LIKENESS", "duplicate_arrays", "duplicate_groups", "equal_groups", "look_groups"]
 
@@ -26,27 +28,38 @@ NEAR_LIKENESS = 0.97
 JPEG quality, a third of the size, or 10% brighter stay above 0.98."""
 
 _AT_ONCE = 8192
+_FILES_AT_ONCE = 16
 
 
 def duplicate_groups(
     paths: Sequence[str | os.PathLike[str]], *, near: bool = False, workers: int | None = None
 ) -> Labels:
-    """Reads every file and groups those that are the same picture.
+    """Groups files that are the same picture.
 
     Args:
         paths: picture files. One that cannot be read, or that is empty, is in no group but its own.
         near: group what looks the same, too: other formats, sizes and qualities of a picture, light and contrast
-            changed a little, a hair's breadth cut off. False compares the files' bytes alone, several times faster.
+            changed a little, a hair's breadth cut off. Every file is decoded. False compares the files' bytes alone,
+            and reads only what can be equal.
             Groups are closed: if a is near b and b near c, all three are one group.
         workers: threads; by default one for each core.
 
     Returns:
         int64, shape (n,): for each file the position of the first file of its group; its own, where it has no double.
     """
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        read = list(pool.map(partial(_read, near=near), paths))
-    labels = equal_groups([content for content, _ in read])
-    return look_groups([seen for _, seen in read], labels) if near else labels
+    files = [os.fspath(path) for path in paths]
+    if not near:
+        return equal_files(files, file_states(files), workers=workers)
+    read: list[tuple[bytes | None, Look | None]] = []
+    portions = [files[start : start + _FILES_AT_ONCE] for start in range(0, len(files), _FILES_AT_ONCE)]
+    with (
+        step("looking for near copies", len(files)) as looking,
+        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+    ):
+        for found in pool.map(_read_all, portions):
+            read += found
+            looking.more(len(found))
+    return look_groups([seen for _, seen in read], equal_groups([content for content, _ in read]))
 
 
 def duplicate_arrays(images: npt.NDArray[np.uint8]) -> Labels:
@@ -54,13 +67,17 @@ def duplicate_arrays(images: npt.NDArray[np.uint8]) -> Labels:
     return equal_groups([content_hash(np.ascontiguousarray(image).data.cast("B")) for image in images])
 
 
-def _read(path: str | os.PathLike[str], *, near: bool) -> tuple[bytes | None, Look | None]:
+def _read_all(paths: Sequence[str]) -> list[tuple[bytes | None, Look | None]]:
+    return [_read(path) for path in paths]
+
+
+def _read(path: str) -> tuple[bytes | None, Look | None]:
     """Content hash and look, None where there is none."""
     try:
         data = read_bytes(path)
         if not data:
             return None, None
-        return content_hash(data), look(decode_bytes(data, path, at_least=LOOK_SIDE)) if near else None
+        return content_hash(data), look(decode_bytes(data, path, at_least=LOOK_SIDE))
     except ImageError:
         return None, None
 

@@ -190,4 +190,4 @@ def _by_split(file: Path, rows: list[Row], column: str) -> dict[str, list[Row]]:
 
 def _index(root: Path, rows: list[Row]) -> ImageFiles:
     targets, classes = class_map([row.fields[1] for row in rows])
-    return ImageFiles(root, tuple(row.fields[0].replace(os.sep, "/") for row in rows), targets, classes)
+    return ImageFiles(root, [row.fields[0].replace(os.sep, "/") for row in rows], targets, classes)

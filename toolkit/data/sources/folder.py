@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from toolkit.data.names import Names
 from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
 from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import scan, visible_folders
@@ -72,16 +73,16 @@ def _classes_in(root: Path, inside: str) -> ImageFiles:
     classes = sorted(visible_folders(top), key=natural_key)
     ignored = [(prefix + path, "in no class folder") for path in loose]
     ignored += [(prefix + path, "not a picture") for path in litter]
-    paths: list[str] = []
+    paths: list[Names] = []  # a class at a time, so that never all of them are strings at once
     counts: list[int] = []
     for name in classes:
         pictures, others = scan(top / name)
-        paths += [f"{prefix}{name}/{path}" for path in pictures]
+        paths.append(Names([f"{prefix}{name}/{path}" for path in pictures]))
         ignored += [(f"{prefix}{name}/{path}", "not a picture") for path in others]
         counts.append(len(pictures))
     _require_pictures(top, classes, counts, loose, [path for path, why in ignored if why == "not a picture"])
     targets = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return ImageFiles(root, tuple(paths), targets, tuple(classes), tuple(ignored))
+    return ImageFiles(root, Names.joined(paths), targets, tuple(classes), tuple(ignored))
 
 
 def _require_pictures(top: Path, classes: list[str], counts: list[int], loose: list[str], others: list[str]) -> None:

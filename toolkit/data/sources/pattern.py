@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
@@ -53,12 +54,17 @@ class Pattern(Source):
             held = f"; these files are not pictures: {listed(others)}" if others else ""
             raise VtkError(f"no pictures in this folder{held}", place=str(root), hint=self.obtain)
         expression = re.compile(self.pattern)
-        labels: dict[str, str] = {}
+        paths: list[str] = []
+        labels: list[str] = []
+        unmatched: list[str] = []
         for path in sorted(pictures, key=natural_key):
             match = expression.fullmatch(path.rpartition("/")[2])
             if match is not None and match["label"]:
-                labels[path] = match["label"]
-        unmatched = [path for path in pictures if path not in labels]
+                paths.append(path)
+                labels.append(sys.intern(match["label"]))
+            else:
+                unmatched.append(path)
+        unmatched.sort()
         if unmatched and (self.unmatched == "error" or not labels):
             raise VtkError(
                 f"{len(unmatched)} of {len(pictures)} file names do not match {self.pattern}: {listed(unmatched)}",
@@ -67,8 +73,8 @@ class Pattern(Source):
             )
         ignored = [(path, _UNMATCHED) for path in unmatched]
         ignored += [(path, "not a picture") for path in others]
-        targets, classes = class_map(list(labels.values()))
-        return Found.aligned(ImageFiles(root, tuple(labels), targets, classes, tuple(ignored)))
+        targets, classes = class_map(labels)
+        return Found.aligned(ImageFiles(root, paths, targets, classes, tuple(ignored)))
 
     def survey(self) -> Survey:
         """Every picture whose name matches; those that do not are a fault."""
