@@ -498,3 +498,40 @@ def test_labels_that_do_not_fit_the_samples_are_no_manifest(labels: Any, tmp_pat
     (tmp_path / "a.json").write_text(json.dumps(manifest))
     with pytest.raises(VtkError, match="not a split manifest"):
         read_manifest(tmp_path / "a.json")
+
+
+def grouped(groups: dict[str, dict[str, int]]) -> ImageFiles:
+    """Images in one folder for each group: group → class → how many."""
+    classes = tuple(sorted({name for held in groups.values() for name in held}))
+    each = [
+        (f"{group}/{name}{number}.jpg", classes.index(name))
+        for group, held in groups.items()
+        for name, count in held.items()
+        for number in range(count)
+    ]
+    return ImageFiles(Path("/none"), tuple(path for path, _ in each), np.array([t for _, t in each]), classes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_groups_are_cut_though_one_lacks_a_class(seed: int) -> None:
+    found, said = Found(grouped({"p1": {"cat": 8, "dog": 8}, "p2": {"cat": 2}})), []
+    cut = split_found(found, SplitSection(val=0.2, group="folder"), seed, say=said.append)
+    assert {path[:2] for path in cut.train.paths} == {"p1"}
+    assert {path[:2] for path in cut.val.paths} == {"p2"}
+    assert said == ["warning: all images of 'dog' belong to one group, so only one split shows them"]
+
+
+def test_groups_of_one_class_each_are_refused_where_training_would_lack_one() -> None:
+    with pytest.raises(VtkError, match=r"all belong together \(one group\) cannot be split.*'cat', 'dog'"):
+        split_found(Found(grouped({"p1": {"cat": 8}, "p2": {"dog": 8}})), SplitSection(group="folder"), seed=0)
+    cut = split_found(
+        Found(grouped({"p1": {"cat": 8}, "p2": {"dog": 8}, "p3": {"dog": 3}})), SplitSection(group="folder"), seed=0
+    )
+    assert {path[:2] for path in cut.val.paths} == {"p3"}
+
+
+def test_more_folds_than_images_hint_at_folds() -> None:
+    with pytest.raises(VtkError) as told:
+        split_found(Found(files({"cat": 4, "dog": 4})), SplitSection(folds=20, fold=19), seed=0)
+    assert "data.split.folds to less than 20" in str(told.value)
+    assert "data.split.val" not in str(told.value)

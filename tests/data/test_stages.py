@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from opened import looked_at, opened
 
 from toolkit.data.belonging import copies
+from toolkit.data.early_limit import split_within
 from toolkit.data.file_states import file_states
 from toolkit.data.fingerprints import Kept, equal_files
 from toolkit.data.fingerprints.kept import FEWEST, _make_room
 from toolkit.data.fingerprints.stages import END
 from toolkit.data.images import fingerprint
+from toolkit.data.limit import limited
 from toolkit.data.manifest import write_cut
 from toolkit.data.sources import Folder, Found, ImageFiles
 from toolkit.data.splits import SplitSection, split_found
@@ -211,6 +213,64 @@ def test_each_file_is_looked_at_once_from_listing_to_manifest(tmp_path: Path) ->
         write_cut(tmp_path / "split.json", cut, 0)
     assert not files
     assert {path: looks[path] for path in index.paths} == dict.fromkeys(index.paths, 1)
+
+
+@pytest.mark.parametrize("size", ["of one size", "of many sizes"])
+def test_what_a_limit_leaves_out_is_not_opened(size: str, tmp_path: Path) -> None:
+    contents = numbered(5000) if size == "of one size" else [bytes(i) for i in range(1, 5001)]
+    found = Found(written(tmp_path, contents))
+    section = SplitSection(val=0.3, test=0.1)
+    with opened(tmp_path) as files, looked_at(tmp_path) as looks:
+        cut = split_within(found, section, 100, 7)
+    parts = [part for part in (cut.train, cut.val, cut.test) if part is not None]
+    assert [len(part) for part in parts] == [100, 100, 100]
+    kept = {path for part in parts for path in part.keys}
+    assert set(files) == (kept if size == "of one size" else set())
+    assert set(looks) == kept
+    as_ever = limited(split_found(found, section, 7), 100, 7)
+    assert [part.keys for part in parts] == [as_ever.train.keys, as_ever.val.keys, as_ever.test.keys]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("sets", [False, True])
+def test_a_limit_keeps_no_picture_in_two_parts(sets: bool, tmp_path: Path) -> None:
+    """Each content is there three times, so that a cut without a look at them tears most apart."""
+    index = written(tmp_path, [content for content in numbered(60) for _ in range(3)])
+    if sets:
+        labels = np.random.default_rng(0).integers(0, 2, (180, 4))
+        index = ImageFiles(index.root, index.paths, labels, tuple("abcd"))
+    for seed in range(4):
+        cut = split_within(Found(index), SplitSection(val=0.4), 25, seed)
+        train, val = ({path.read_bytes() for path in part.files} for part in (cut.train, cut.val))  # type: ignore[union-attr]
+        assert not train & val
+        assert len(cut.train) == len(cut.val) == 25  # type: ignore[arg-type]
+        for part in (cut.train, cut.val):
+            shown = part.targets.any(axis=0).all() if sets else set(part.targets.tolist()) == {0, 1}  # type: ignore[union-attr]
+            assert shown
+
+
+def test_a_limit_that_would_cost_a_class_a_part_looks_at_everything(tmp_path: Path) -> None:
+    """Of the second class there are two pictures, one of them nine times."""
+    contents = numbered(12)
+    index = written(tmp_path, [contents[0]] * 9 + contents[:1] + contents[1:], classes=1)
+    index = ImageFiles(index.root, index.paths, np.array([1] * 9 + [0] + [1] + [0] * 10), ("a", "b"))
+    for seed in range(6):
+        cut = split_within(Found(index), SplitSection(val=0.5), 4, seed)
+        assert set(cut.train.targets.tolist()) == {0, 1}  # type: ignore[union-attr]
+        held = [{path.read_bytes() for path in part.files} for part in (cut.train, cut.val)]  # type: ignore[union-attr]
+        assert not held[0] & held[1]
+
+
+def test_copies_across_given_parts_are_told_of_what_a_limit_leaves(tmp_path: Path) -> None:
+    index, said = written(tmp_path, [*numbered(10), *numbered(10)], classes=1), []
+    targets = np.arange(10) % 2
+    found = Found(
+        ImageFiles(index.root, index.paths[:10], targets, ("a", "b")),
+        val=ImageFiles(index.root, index.paths[10:], targets, ("a", "b")),
+    )
+    cut = split_within(found, SplitSection(), 10, 0, say=said.append)
+    assert len(cut.val) == 10  # type: ignore[arg-type]
+    assert len(said) == 1
+    assert "10 images are copies" in said[0]
 
 
 def test_parts_keep_what_is_known_of_their_files(tmp_path: Path) -> None:

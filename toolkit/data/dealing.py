@@ -2,7 +2,7 @@
 
 Groups of several samples are dealt first, the largest before the smaller ones: each goes to the part that then lacks
 most of what the group holds. Single samples fill up what is left to fill. In the end a part without some label gets the
-smallest group that has it, where another part can spare one.
+smallest group that has it, where another part can spare one; a part without anything gets the smallest to be spared.
 
 How far a part can be off:
 
@@ -153,6 +153,21 @@ class _Dealer:
                 spare = [group for group in self._having(label) if not self._strips(group, holds)]
                 if spare:
                     self._move(min(spare, key=lambda group: int(self.sizes[group])), part, holds)
+        self._fill_empty(always, holds)
+
+    def _fill_empty(self, always: int | None, holds: Indices) -> None:
+        """A part without any group gets the smallest that another part can spare, though it then lack a label."""
+        for part in range(len(self.share)):
+            owned = np.bincount(self.part, minlength=len(self.share))
+            if owned[part]:
+                continue
+            spare = [
+                group
+                for group in np.flatnonzero(owned[self.part] > 1).tolist()
+                if self.part[group] != always or not self._strips(group, holds)
+            ]
+            if spare:
+                self._move(min(spare, key=lambda group: int(self.sizes[group])), part, holds)
 
     def _holding_groups(self) -> Indices:
         """How many groups of each part hold each label, shape (parts, labels)."""

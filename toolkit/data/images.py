@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.data.bad_images import OnBadImage
+from toolkit.data.early_limit import split_within
 from toolkit.data.file_states import SIZE
-from toolkit.data.limit import limited
 from toolkit.data.manifest import MANIFEST, apply_manifest, read_manifest, write_cut
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.reading import Keep
@@ -168,8 +168,9 @@ def _tell_ignored(found: Found, say: Callable[[str], None]) -> None:
 def fresh_cut(recipe: Any, found: Found, say: Callable[[str], None] = lambda _line: None) -> Found:
     """What a source found, cut as the recipe's data section says, with no manifest of a run to keep to."""
     data, seed = recipe.data, recipe.seed
-    cut = split_found(found, data.split, seed, source=data.source, say=say)
-    return limited(cut, data.limit, seed)
+    if data.limit is not None:
+        return split_within(found, data.split, data.limit, seed, source=data.source, say=say)
+    return split_found(found, data.split, seed, source=data.source, say=say)
 
 
 def on_bad_image(data: ImageData, trained_meta: Mapping[str, Any] | None) -> OnBadImage:

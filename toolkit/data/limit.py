@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.label_sets import iterative_stratification
-from toolkit.data.sources.index import Found
+from toolkit.data.sources.index import Found, Index
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["limited"]
+__all__ = ["PARTS", "limited", "limited_places"]
+
+PARTS = ("train", "val", "test")
 
 Indices = npt.NDArray[np.int64]
 
@@ -22,24 +24,43 @@ def limited(found: Found, limit: int | None, seed: int) -> Found:
     Raises:
         VtkError: the limit is too low for that.
     """
-    parts: dict[str, Any] = {name: getattr(found, name) for name in ("train", "val", "test")}
+    parts: dict[str, Any] = {name: getattr(found, name) for name in PARTS}
     for name, index in parts.items():
-        if limit is not None and index is not None and len(index) > limit and index.targets is not None:
-            choose = _of_classes if index.targets.ndim == 1 else _of_label_sets
-            parts[name] = index.take(choose(index.targets, limit, seed, name))
+        if limit is not None and index is not None:
+            chosen = limited_places(index, limit, seed, name)
+            parts[name] = index if chosen is None else index.take(chosen)
     return Found(**parts)
 
 
-def _of_classes(targets: Indices, limit: int, seed: int, part: str) -> Indices:
+def limited_places(
+    index: Index, limit: int, seed: int, part: str, without: npt.NDArray[np.bool_] | None = None
+) -> Indices | None:
+    """Positions, ascending, of what the limit leaves of a part; None where that is all of it.
+
+    Args:
+        without: True for each sample that is not to be taken, shape (n,).
+    """
+    left = len(index) if without is None else int(len(index) - without.sum())
+    if index.targets is None or left <= limit:
+        return None if without is None or left == len(index) else np.flatnonzero(~without)
+    banned = np.zeros(len(index), bool) if without is None else without
+    choose = _of_classes if index.targets.ndim == 1 else _of_label_sets
+    return choose(index.targets, limit, seed, part, banned)
+
+
+def _of_classes(targets: Indices, limit: int, seed: int, part: str, banned: npt.NDArray[np.bool_]) -> Indices:
     """Positions, ascending: as many of each class as the largest remainders allot."""
-    labels, sizes = np.unique(targets, return_counts=True)
+    labels, sizes = np.unique(targets[~banned], return_counts=True)
     if limit < len(labels):
         raise _too_few(f"{limit} images cannot show the {len(labels)} classes of the {part} split", len(labels))
+    by_label = np.argsort(targets, kind="stable")
+    in_order = targets[by_label]
+    starts, ends = (np.searchsorted(in_order, labels, side=side) for side in ("left", "right"))
     chosen = []
-    for label, count in zip(labels, _allotted(sizes, limit), strict=True):
-        members = np.flatnonzero(targets == label)
-        order = np.random.default_rng([seed, int(label)]).permutation(len(members))
-        chosen.append(members[order[:count]])
+    for label, count, start, end in zip(labels, _allotted(sizes, limit), starts, ends, strict=True):
+        members = by_label[start:end]
+        members = members[np.random.default_rng([seed, int(label)]).permutation(len(members))]
+        chosen.append(members[~banned[members]][:count])
     return np.sort(np.concatenate(chosen))
 
 
@@ -58,8 +79,11 @@ def _allotted(sizes: Indices, limit: int) -> Indices:
     return counts
 
 
-def _of_label_sets(multi_hot: Indices, limit: int, seed: int, part: str) -> Indices:
+def _of_label_sets(multi_hot: Indices, limit: int, seed: int, part: str, banned: npt.NDArray[np.bool_]) -> Indices:
     """Positions, ascending: by iterative stratification, mended where it lost a label or took too many."""
+    if banned.any():
+        left = np.flatnonzero(~banned)
+        return left[_of_label_sets(multi_hot[left], limit, seed, part, banned[left])]
     labels, rng = np.asarray(multi_hot, dtype=bool), np.random.default_rng(seed)
     kept = np.zeros(len(labels), dtype=bool)
     kept[iterative_stratification(multi_hot, {"kept": limit / len(labels)}, seed)["kept"]] = True

@@ -21,12 +21,13 @@ from toolkit.data.manifest import apply_manifest, read_manifest
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
+from toolkit.progress import step
 from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
     from toolkit.data.sources.index import Source
 
-__all__ = ["SplitSection", "held_out", "split_found", "stratified"]
+__all__ = ["SplitSection", "held_out", "split_found", "stratified", "warn_of_copies"]
 
 Indices = npt.NDArray[np.int64]
 Say = Callable[[str], None]
@@ -104,7 +105,13 @@ class SplitSection(Section):
 
 
 def split_found(
-    found: Found, section: SplitSection, seed: int, *, source: Source | None = None, say: Say = lambda _line: None
+    found: Found,
+    section: SplitSection,
+    seed: int,
+    *,
+    source: Source | None = None,
+    say: Say = lambda _line: None,
+    compare: bool = True,
 ) -> Found:
     """Holds out what the source does not bring along, stratified by class or by labels.
 
@@ -114,6 +121,7 @@ def split_found(
     Args:
         source: knows the columns that groups may be named by.
         say: is told what the cut cannot mend, such as copies of one picture in parts that the source brings along.
+        compare: False reads nothing, so copies of one picture may be torn apart.
 
     Raises:
         VtkError: a class that cannot be in two parts, a group in two parts that the source brings along, or folds of a
@@ -123,18 +131,26 @@ def split_found(
         return _as_before(found, section, section.manifest, say)
     shares = _shares(found, section)
     _require_apart(found, section, source)
-    _warn_of_copies(found, section.duplicates, say)
+    if compare:
+        warn_of_copies(found, section.duplicates, say)
     if shares or section.folds is not None:
         index = found.train
         if index.targets is None:
             raise VtkError("the training data have no labels")
-        partitions = [copies(index, section.duplicates)]
+        partitions = [copies(index, section.duplicates) if compare else np.arange(len(index))]
         if section.group is not None:
             partitions.append(united([group_names(index, section.group, source)]))
         groups = united(partitions)
-        _require_two_groups(index, groups, grouped=section.group is not None)
-        chosen = _cut(index.targets, groups, shares, section, seed if section.seed is None else section.seed)
-        _require_all_parts(index, chosen)
+        alone = _in_one_group(index, groups)
+        if alone and section.group is None:
+            raise _not_in_two_parts(index, alone, grouped=False)
+        with step("cutting the splits", None, "samples"):
+            chosen = _cut(index.targets, groups, shares, section, seed if section.seed is None else section.seed)
+        if alone and not all(map(len, chosen.values())):
+            raise _not_in_two_parts(index, alone, grouped=True)
+        _require_all_parts(index, chosen, folds=section.folds)
+        if alone:
+            say(f"warning: all images of {listed(alone)} belong to one group, so only one split shows them")
         parts = {name: index.take(places) for name, places in chosen.items()}
         found = Found(parts["train"], parts.get("val", found.val), parts.get("test", found.test))
     return found
@@ -254,35 +270,38 @@ def _require_apart(found: Found, section: SplitSection, source: Source | None) -
         )
 
 
-def _require_two_groups(index: Index, groups: Indices, *, grouped: bool) -> None:
-    """Each class must be able to be in two parts."""
+def _in_one_group(index: Index, groups: Indices) -> list[str]:
+    """The classes whose samples all belong together, so that no two parts can show them."""
     if index.targets is None or index.targets.ndim > 1:
-        return
+        return []
     size = int(groups.max(initial=0)) + 1
     held = np.unique(index.targets * size + groups) // size
     counts = np.bincount(held, minlength=len(index.classes))
-    sizes = np.bincount(index.targets, minlength=len(index.classes))
-    alone = [name for name, groups_of in zip(index.classes, counts, strict=True) if groups_of == 1]
-    if not alone:
-        return
+    return [name for name, groups_of in zip(index.classes, counts, strict=True) if groups_of == 1]
+
+
+def _not_in_two_parts(index: Index, alone: Sequence[str], *, grouped: bool) -> VtkError:
+    sizes = np.bincount(index.targets, minlength=len(index.classes))  # type: ignore[arg-type]
     if all(sizes[index.classes.index(name)] == 1 for name in alone):
         what = "with one picture"
     else:
         what = "whose pictures all belong together (one group)" if grouped else "whose pictures are all copies of one"
-    raise VtkError(
+    return VtkError(
         f"a class {what} cannot be split into training and validation: {listed(alone)}",
         place=str(index.root) if isinstance(index, ImageFiles) else None,
         hint="add pictures of it, leave it out, or set data.split.val to 0",
     )
 
 
-def _require_all_parts(index: Index, chosen: Mapping[str, Indices]) -> None:
+def _require_all_parts(index: Index, chosen: Mapping[str, Indices], *, folds: int | None) -> None:
     """No part may be empty, and training has to have every class."""
     empty = [name for name, places in chosen.items() if not len(places)]
     if empty:
         raise VtkError(
             f"{len(index)} images are too few to be split, or too few groups: nothing is left for {listed(empty)}",
-            hint="add images, or set data.split.val and data.split.test to 0",
+            hint="add images, or set data.split.val and data.split.test to 0"
+            if folds is None
+            else f"add images, or set data.split.folds to less than {folds}",
         )
     if index.targets is None or index.targets.ndim > 1:
         return
@@ -294,7 +313,7 @@ def _require_all_parts(index: Index, chosen: Mapping[str, Indices]) -> None:
         )
 
 
-def _warn_of_copies(found: Found, duplicates: Duplicates, say: Say) -> None:
+def warn_of_copies(found: Found, duplicates: Duplicates, say: Say) -> None:
     """Copies in parts that the source brings along cannot be moved, but they must be known."""
     given = {name: index for name in _PARTS if isinstance(index := getattr(found, name), ImageFiles)}
     if len(given) < 2:
