@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
+
+from toolkit.recipe.problems import RecipeError
 
 Problems = Callable[..., list[str]]
 
@@ -124,3 +127,25 @@ def test_a_long_text_is_cut(problems: Problems) -> None:
 
 def test_many_faults_are_cut_in_the_message_but_not_in_the_list(problems: Problems) -> None:
     assert len(problems("\n".join(f"key{number}: 1" for number in range(50)))) == 50
+
+
+def test_what_many_faults_cost_grows_as_their_number_does(load: Callable[..., object]) -> None:
+    def calls(faults: int) -> int:
+        count = 0
+
+        def seen(_frame: object, event: str, _argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        text = "\n".join(f"key{number}: 1" for number in range(faults))
+        sys.setprofile(seen)
+        try:
+            with pytest.raises(RecipeError):
+                load(text)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    few, many, more = calls(10), calls(1_000), calls(2_000)
+    assert more - many < 1.2 * (many - few)
+    assert many - few < 500 * 1_000

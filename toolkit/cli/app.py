@@ -26,6 +26,16 @@ VERBS = {
     "new-plugin": "Begin a task or an extension of your own.",
 }
 
+# What other tools call the same thing.
+_ELSEWHERE = {
+    **dict.fromkeys(("train", "fit", "finetune", "fine-tune", "resume", "start"), "run"),
+    **dict.fromkeys(("val", "validate", "test", "evaluate", "score"), "eval"),
+    **dict.fromkeys(("infer", "inference", "classify", "apply"), "predict"),
+    **dict.fromkeys(("lr-find", "lr_find", "find-lr"), "tune"),
+    **dict.fromkeys(("benchmark", "profile"), "bench"),
+    **dict.fromkeys(("configs", "ls", "models"), "recipes"),
+}
+
 _ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
     # Idle OpenMP threads give the core back soon: without it a busy neighbour slows training many times over.
@@ -69,7 +79,7 @@ def _no_such_verb(name: str) -> str:
     missing = f"there is no command {name!r}"
     if name.endswith((".yaml", ".yml")) or os.path.exists(name):
         return f"{missing}; did you mean 'vtk run {name}'?"
-    near = difflib.get_close_matches(name, VERBS, n=1)
+    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else difflib.get_close_matches(name, VERBS, n=1)
     return f"{missing}; did you mean {near[0]!r}?" if near else missing
 
 

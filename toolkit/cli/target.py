@@ -88,7 +88,13 @@ class RecipeVerb(Verb):
                     raise
                 options = []
             ctx.meta[_OPTIONS] = [_click_option(option) for option in options]
-        return super().parse_args(ctx, args)
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from toolkit.cli.key_flags import set_instead
+
+            raise set_instead(error, given, recipe) from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The verb's own parameters and the task's flags."""

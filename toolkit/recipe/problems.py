@@ -30,7 +30,12 @@ class Problem:
     @property
     def order(self) -> tuple[bool, str, int, int]:
         """Sorts by place, files before flags."""
-        return self.mark.line is None, self.mark.source, self.mark.line or 0, self.mark.column or 0
+        return mark_order(self.mark)
+
+
+def mark_order(mark: Mark) -> tuple[bool, str, int, int]:
+    """Sorts places: files before flags, then from top to bottom."""
+    return mark.line is None, mark.source, mark.line or 0, mark.column or 0
 
 
 class RecipeError(VtkError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -78,8 +79,12 @@ def compose(text: str, place: Place) -> Node | None:
     return _Builder(text, place).document()
 
 
+@lru_cache(maxsize=8)
 def compose_file(raw: bytes, source: str) -> Node | None:
-    """The tree of a recipe file's bytes; ``source`` is how its marks call the file."""
+    """The tree of a recipe file's bytes; ``source`` is how its marks call the file.
+
+    A command asks for the same file several times, for its task's flags first. Trees are immutable, so one serves all.
+    """
     return compose(decode(raw, source), lambda line, column: Mark(source, line, column))
 
 

@@ -23,11 +23,14 @@ from toolkit.recipe.nodes import (
     key_mark,
     to_python,
 )
-from toolkit.recipe.problems import Problem
+from toolkit.recipe.problems import Problem, mark_order
 from toolkit.recipe.shape import Shape
 from toolkit.recipe.wording import Fault, word
 
 M = TypeVar("M", bound=BaseModel)
+
+# More than anybody is shown. A recipe may hold thousands of faults, and each search for a remedy takes milliseconds.
+_WORDED = 50
 
 
 def validate(schema: type[M], root: MapNode, *, at: Path = ()) -> tuple[M | None, list[Problem]]:
@@ -47,8 +50,8 @@ def validate(schema: type[M], root: MapNode, *, at: Path = ()) -> tuple[M | None
         return schema.model_validate_json(text), []
     except ValidationError as error:
         faults = [_locate(item, Shape(schema), root) for item in error.errors(include_url=False)]
-    problems = [_problem(group, root, at) for group in _grouped(faults)]
-    return None, sorted(problems, key=lambda problem: problem.order)
+    groups = sorted(_grouped(faults), key=lambda group: mark_order(_mark(group, root)))
+    return None, [_problem(group, root, at, brief=place >= _WORDED) for place, group in enumerate(groups)]
 
 
 def _locate(error: Any, shape: Shape, root: Node) -> Fault:
@@ -101,18 +104,19 @@ def _grouped(faults: Sequence[Fault]) -> Iterator[_Group]:
     by_path: dict[Path, list[Fault]] = {}
     for fault in faults:
         by_path.setdefault(fault.path, []).append(fault)
+    within = {path[:length] for path in by_path for length in range(len(path))}
     for path, found in by_path.items():
-        deeper = any(other[: len(path)] == path and len(other) > len(path) for other in by_path)
-        if deeper and all(fault.in_union for fault in found):
+        if path in within and all(fault.in_union for fault in found):
             continue  # one member of the union fitted well enough to look inside; its faults say more
         yield _Group(path, found)
 
 
-def _problem(group: _Group, root: MapNode, at: Path) -> Problem:
+def _problem(group: _Group, root: MapNode, at: Path, *, brief: bool) -> Problem:
+    """``brief`` leaves out how to mend it, which takes a search through the schema."""
     first, path = group.faults[0], (*at, *group.path)
     if first.kind in ("union_tag_invalid", "union_tag_not_found") and first.shape is not None and first.shape.chooser:
         path = (*path, first.shape.chooser)
-    return Problem(_mark(group, root), dotted(path), word(group.faults, root))
+    return Problem(_mark(group, root), dotted(path), first.message if brief else word(group.faults, root))
 
 
 def _mark(group: _Group, root: MapNode) -> Mark:

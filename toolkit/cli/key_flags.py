@@ -1,0 +1,87 @@
+"""A flag that vtk has not, but whose value a recipe's key takes: ``--epochs 5`` is ``--set train.epochs=5``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from toolkit.errors import VtkError
+
+__all__ = ["set_instead"]
+
+# What timm, ultralytics, Lightning, fastai and Transformers call a value, by the key that takes it here.
+_NAMES = {
+    "train.epochs": ("epochs", "num_epochs", "num_train_epochs", "max_epochs", "n_epochs", "ep", "e"),
+    "train.steps": ("max_steps", "iterations", "iters", "num_steps"),
+    "train.batch_size": ("batch", "bs", "b", "batchsize", "per_device_train_batch_size"),
+    "train.eval_batch_size": ("validation_batch_size", "val_batch_size", "per_device_eval_batch_size"),
+    "train.accumulate": ("grad_accum_steps", "gradient_accumulation_steps", "accumulate_grad_batches"),
+    "train.precision": ("amp", "half", "fp16", "bf16", "mixed_precision"),
+    "train.clip_norm": ("clip_grad", "max_grad_norm", "gradient_clip_val"),
+    "optimizer.lr": ("lr", "learning_rate", "lr0", "base_lr"),
+    "optimizer.name": ("opt", "optim", "optimizer"),
+    "optimizer.weight_decay": ("wd", "decay"),
+    "schedule.name": ("sched", "scheduler", "lr_scheduler"),
+    "model.arch": ("arch", "a", "model", "backbone", "network"),
+    "model.dropout": ("drop", "dropout"),
+    "model.drop_path": ("drop_path_rate", "stochastic_depth"),
+    "model.weights": ("weights", "checkpoint", "initial_checkpoint", "resume_from_checkpoint"),
+    "model.pretrained": ("pretrained",),
+    "data.image_size": ("img_size", "imgsz", "image_size", "size", "input_size", "resolution"),
+    "data.augment": ("aug", "augmentation", "aa"),
+    "loss.smoothing": ("smoothing", "label_smoothing"),
+    "loader.workers": ("workers", "j", "num_workers"),
+    "seed": ("random_seed", "manual_seed"),
+}
+_KEYS = {name: key for key, names in _NAMES.items() for name in names}
+
+
+def set_instead(error: click.NoSuchOption, args: Sequence[str], recipe: str | None) -> click.UsageError:
+    """The error with the ``--set`` that does what the flag was meant to do; itself where no key is like the flag.
+
+    Args:
+        error: click's own.
+        args: the command line, for the flag's value.
+        recipe: the recipe on it, whose keys are looked through.
+    """
+    name = error.option_name.lstrip("-").lower().replace("-", "_")
+    key = _key(name, _keys_of(recipe))
+    if key is None:
+        return error
+    return click.UsageError(
+        f"there is no option {error.option_name}; write --set {key}={_value(error.option_name, args)}", error.ctx
+    )
+
+
+def _key(name: str, keys: Iterable[str]) -> str | None:
+    """The recipe's one key of that name, then the key that other tools' name stands for."""
+    keys = list(keys)
+    same = [key for key in keys if name in (key, key.rpartition(".")[2], key.replace(".", "_"))]
+    if len(same) == 1:
+        return same[0]
+    meant = _KEYS.get(name)
+    return meant if meant is not None and (not keys or meant in keys) else None
+
+
+def _keys_of(recipe: str | None) -> list[str]:
+    """Every dotted key of a recipe; none where it cannot be read."""
+    from toolkit.cli.target import read_target
+    from toolkit.recipe.load import load_recipe
+
+    if recipe is None:
+        return []
+    try:
+        target = read_target(recipe)
+        return list(load_recipe(target.source, flags=target.flags).origins)
+    except VtkError:
+        return []
+
+
+def _value(flag: str, args: Sequence[str]) -> str:
+    for place, word in enumerate(args):
+        if word.startswith(f"{flag}="):
+            return word[len(flag) + 1 :]
+        if word == flag and place + 1 < len(args) and not args[place + 1].startswith("-"):
+            return args[place + 1]
+    return "VALUE"
