@@ -1,7 +1,7 @@
 """The fast form of crop, mirror, rotation and jitter shows what albumentations' chain shows.
 
-Stated tolerance, mean over pixels on smooth pictures: geometry 0.5 grey levels of 255, with brightness, contrast and
-saturation 1.5. Hue is turned in YIQ instead of HSV: the same direction and angle, other saturated colours.
+To the bit, but for crops that shrink with ``area_for_downscale``: there within 4 grey levels of 255 on photographs, in
+the mean over a picture, and within 2.5 over many.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import os
 import pickle
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_sample_images
 
 from toolkit.data.augment import preset_steps
 from toolkit.data.fused import FusedPipeline, augment_transform, fusible
@@ -33,91 +37,98 @@ def jitter(**amounts: float) -> dict[str, Any]:
 
 
 def smooth_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Soft blobs away from black and white, where clipping early or late makes no difference."""
-    coarse = np.random.default_rng(seed).integers(60, 196, (6, 8, 3), dtype=np.uint8)
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def differences(steps: list[dict[str, Any]], sizes: list[tuple[int, int]], count: int = 40) -> np.ndarray:
-    """Mean absolute difference of each picture and draw, a rim of two pixels left out."""
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@cache
+def photographs() -> list[np.ndarray]:
+    return [np.ascontiguousarray(image) for image in load_sample_images().images]
+
+
+def pair(steps: list[dict[str, Any]]) -> tuple[AugmentPipeline, FusedPipeline]:
     plain, fast = AugmentPipeline(steps, MODEL), augment_transform(steps, MODEL)
     assert isinstance(fast, FusedPipeline)
+    return plain, fast
+
+
+def ranges(low: float, high: float) -> st.SearchStrategy[list[float]]:
+    return st.tuples(st.floats(low, high), st.floats(low, high)).map(sorted)
+
+
+CHANCE = st.sampled_from([0.0, 0.5, 1.0])
+AMOUNT = ranges(0, 2) | st.floats(0, 1)
+CROPS = st.fixed_dictionaries(
+    {"name": st.just("RandomResizedCrop"), "size": st.just([96, 112])},
+    optional={"scale": ranges(0.05, 1), "ratio": ranges(0.6, 1.6)},
+)
+FLIPS = st.fixed_dictionaries({"name": st.just("HorizontalFlip")}, optional={"p": CHANCE})
+TURNS = st.fixed_dictionaries(
+    {"name": st.just("Rotate")}, optional={"p": CHANCE, "limit": ranges(-180, 180) | st.integers(0, 90)}
+)
+JITTERS = st.fixed_dictionaries(
+    {"name": st.just("ColorJitter")},
+    optional={
+        "p": CHANCE,
+        "brightness": AMOUNT,
+        "contrast": AMOUNT,
+        "saturation": AMOUNT,
+        "hue": ranges(-0.5, 0.5) | st.floats(0, 0.5),
+    },
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data(), st.integers(40, 400), st.integers(40, 400), st.integers(0, 10_000))
+def test_any_chain_is_albumentations_own_to_the_bit(data: Any, height: int, width: int, index: int) -> None:
+    steps = [data.draw(CROPS)] + [data.draw(kind) for kind in (FLIPS, TURNS, JITTERS) if data.draw(st.booleans())]
+    plain, fast = pair(steps)
+    picture = noise(height, width, index) if index % 2 else smooth_picture(height, width, index)
+    drawn = SampleIndex(index, seed=3, epoch=1)
+    assert np.array_equal(plain(picture, drawn), fast(picture, drawn))
+
+
+@pytest.mark.parametrize("preset", ["light", "standard"])
+def test_one_more_step_in_the_list_changes_no_other(preset: Any) -> None:
+    """A step that does nothing sends the recipe's list to albumentations."""
+    steps = preset_steps(preset, 96, 112)
+    steps[0].pop("area_for_downscale")
+    plain = augment_transform([*steps, {"name": "NoOp"}], MODEL)
+    assert isinstance(plain, AugmentPipeline)
+    for i in range(10):
+        assert np.array_equal(plain(photographs()[i % 2], i), augment_transform(steps, MODEL)(photographs()[i % 2], i))
+
+
+@pytest.mark.parametrize("preset", ["light", "standard"])
+@pytest.mark.parametrize("scale", [1.0, 0.5, 0.3])
+def test_averaged_crops_of_photographs(preset: Any, scale: float) -> None:
+    plain, fast = pair(preset_steps(preset, 96, 112))
     found = []
-    for size in sizes:
-        picture = smooth_picture(*size)
-        for i in range(count):
-            index = SampleIndex(i, seed=3, epoch=1)
-            one, other = plain(picture, index), fast(picture, index)
-            assert one.shape == other.shape
-            assert one.dtype == other.dtype
-            found.append(np.abs(one.astype(int) - other)[2:-2, 2:-2].mean())
-    return np.array(found)
+    for photograph in photographs():
+        picture = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        for i in range(15):
+            one, other = plain(picture, SampleIndex(i)).astype(int), fast(picture, SampleIndex(i))
+            found.append(np.abs(one - other).mean())
+    assert np.mean(found) < 2.5
+    assert max(found) < 4
 
 
-SIZES = [(150, 200), (200, 150), (60, 50), (700, 900), (90, 600)]
+def test_averaged_crops_that_grow_are_equal_to_the_bit() -> None:
+    plain, fast = pair(preset_steps("standard", 96, 112))
+    for i in range(10):
+        picture = noise(96, 112, i)
+        assert np.array_equal(plain(picture, i), fast(picture, i))
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        [CROP],
-        [CROP, FLIP],
-        [CROP, ROTATE],
-        [CROP, FLIP, ROTATE],
-        [{**CROP, "area_for_downscale": "image"}, FLIP, ROTATE],
-        [
-            {**CROP, "scale": [0.5, 1.0], "ratio": [1.0, 1.2]},
-            {**FLIP, "p": 1.0},
-            {**ROTATE, "p": 0.5, "limit": [20, 60]},
-        ],
-    ],
-    ids=str,
-)
-def test_geometry(steps: list[dict[str, Any]]) -> None:
-    found = differences(steps, SIZES)
-    assert found.mean() < 0.5
-    assert found.max() < 2.5
-
-
-@pytest.mark.parametrize(
-    "amounts",
-    [
-        {"brightness": 0.2},
-        {"contrast": 0.2},
-        {"saturation": 0.2},
-        {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2},
-    ],
-    ids=str,
-)
-def test_colour(amounts: dict[str, float]) -> None:
-    found = differences([CROP, FLIP, ROTATE, jitter(**amounts)], SIZES[:2])
-    assert found.mean() < 1.5
-    assert found.max() < 4
-
-
-def mean_hue(picture: np.ndarray) -> float:
-    """The direction of the average colour about the grey axis, in radians."""
-    red, green, blue = picture.reshape(-1, 3).mean(axis=0)
-    return float(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue))
-
-
-@pytest.mark.parametrize("turn", [-0.1, -0.05, 0.05, 0.1])
-def test_hue_turns_as_far_and_the_same_way(turn: float) -> None:
-    steps = [CROP, {**jitter(), "hue": [turn, turn]}]
-    plain, fast = AugmentPipeline(steps, MODEL), augment_transform(steps, MODEL)
-    errors = []
-    for red, green, blue in [(190, 110, 90), (90, 150, 100), (100, 110, 180), (170, 160, 100)]:
-        picture = np.full((100, 120, 3), (red, green, blue), np.uint8)
-        one, other = plain(picture, 0), fast(picture, 0)
-        errors.append((mean_hue(one) - mean_hue(other) + np.pi) % (2 * np.pi) - np.pi)
-        turned = (mean_hue(other) - mean_hue(picture) + np.pi) % (2 * np.pi) - np.pi
-        assert np.sign(turned) == np.sign(turn)
-    assert np.abs(errors).max() < np.radians(20)
-
-
-def test_the_whole_standard_chain() -> None:
-    found = differences(preset_steps("standard", 96, 112), SIZES[:2])
-    assert found.mean() < 6
+def test_the_colours_of_hue() -> None:
+    """Orange turned by a tenth of the circle is yellow, as bright as before."""
+    steps = [CROP, {**jitter(), "hue": [0.1, 0.1]}]
+    seen = pair(steps)[1](np.full((96, 112, 3), (230, 120, 60), np.uint8), 0)
+    assert np.abs(seen[48, 56].astype(int) - (230, 222, 60)).max() <= 3
 
 
 def test_contrast_is_about_the_mean_of_what_is_seen() -> None:
@@ -140,7 +151,7 @@ def test_every_pixel_of_a_large_crop_counts() -> None:
     """A fine checkerboard seen from afar is grey, not a pattern of its own."""
     fine = np.indices((960, 1120)).sum(axis=0) % 2 * 255
     picture = np.repeat(fine[..., None], 3, axis=2).astype(np.uint8)
-    steps = [{**CROP, "scale": [1.0, 1.0]}, ROTATE]
+    steps = [{**CROP, "scale": [1.0, 1.0], "area_for_downscale": "image"}, ROTATE]
     seen = augment_transform(steps, MODEL)(picture, 0)[20:-20, 20:-20]
     assert seen.std() < 20
     assert abs(seen.mean() - 127.5) < 8
@@ -166,6 +177,7 @@ def test_grey_models_and_processes() -> None:
         [{**CROP, "interpolation": 2}, FLIP],
         [{**CROP, "size": [64, 64]}, FLIP],
         [{**CROP, "p": 0.5}],
+        [{**CROP, "ratio": [0.2, 5.0]}],
         preset_steps("strong", 96, 112),
     ],
     ids=str,

@@ -46,7 +46,9 @@ Augment = Annotated[
     Field(
         description="`none`; `light`: crops, no mirroring, safe for digits and letters; `standard`: crop, mirror, "
         "rotation of ±10°, colour jitter; `strong`: more, and one of a dozen distortions; or a list of albumentations "
-        "transforms by name with their parameters."
+        "transforms by name with their parameters, which mean what they mean in albumentations whatever else is in the "
+        "list: to the bit, or within 4 grey levels (mean over a photograph) for a `RandomResizedCrop` with "
+        "`area_for_downscale`, which reads large JPEGs no further than it needs."
     ),
 ]
 """What a recipe may write under ``augment``."""

@@ -41,7 +41,7 @@ __all__ = [
 
 Pixels = npt.NDArray[np.uint8]
 
-_VERSION = 2
+_VERSION = 3
 _KEY_BYTES = 20
 _HEAD = struct.Struct("<8sIIII")
 """Magic, height, width, channels, CRC-32 of the pixels."""

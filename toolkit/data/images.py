@@ -24,6 +24,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.models.sections import BackboneModel
 
 if TYPE_CHECKING:
+    from toolkit.models.library import Preprocessing
     from toolkit.models.sections import ModelChoice
     from toolkit.run.run import Run
 
@@ -44,31 +45,53 @@ _AT_ONCE = 4096
 
 def build_preprocess(data: ImageData, model: ModelChoice, *, in_memory: bool) -> Preprocess:
     """What evaluation and prediction do to an image. ``in_memory``: images that come in one size already."""
-    resize: int | None
-    if data.resize == "squeeze" or (data.resize == "auto" and in_memory):
-        resize = None
-    else:
-        resize = round(data.image_size * 8 / 7) if data.resize == "auto" else data.resize
-    if resize is not None and resize < data.image_size:
+    size, wanted = data.image_size, _wanted(data, model)
+    geometry = _geometry(data, wanted, in_memory=in_memory)
+    resize = geometry["resize"]
+    if resize is not None and resize < size and not geometry.get("fill"):
         raise VtkError(
-            f"images whose short side is brought to {resize} pixels have no centre of {data.image_size} pixels",
+            f"images whose short side is brought to {resize} pixels have no centre of {size} pixels",
             place="data.resize",
-            hint=f"set data.resize to {data.image_size} or more, or to squeeze",
+            hint=f"set data.resize to {size} or more, or to squeeze",
             code=ExitCode.RECIPE,
         )
-    mean, std = _mean_std(data, model)
-    size = data.image_size
-    return Preprocess(height=size, width=size, resize=resize, channels=1 if data.grey else 3, mean=mean, std=std)
+    mean, std = _mean_std(data, wanted)
+    return Preprocess(height=size, width=size, channels=1 if data.grey else 3, mean=mean, std=std, **geometry)
 
 
-def _mean_std(data: ImageData, model: ModelChoice) -> tuple[list[float], list[float]]:
+def _wanted(data: ImageData, model: ModelChoice) -> Preprocessing | None:
+    """What the backbone's weights want, None for a network without any; not looked up where the recipe says it all."""
+    if not isinstance(model, BackboneModel) or "auto" not in (data.resize, data.normalize, data.interpolation):
+        return None
+    from toolkit.models.backbones import preprocessing
+
+    return preprocessing(model.arch, data.image_size)
+
+
+def _geometry(data: ImageData, wanted: Preprocessing | None, *, in_memory: bool) -> dict[str, Any]:
+    """How evaluated images are resized and cut, as fields of :class:`Preprocess`."""
+    chosen = data.interpolation
+    auto = wanted.interpolation if wanted is not None else "area"
+    found: dict[str, Any] = {"interpolation": auto if chosen == "auto" else chosen}
+    if data.resize == "squeeze" or (data.resize == "auto" and in_memory):
+        return found | {"resize": None}
+    if data.resize != "auto":
+        return found | {"resize": data.resize}
+    if wanted is None:
+        return found | {"resize": round(data.image_size * 8 / 7)}
+    found |= {"resize": wanted.resize, "crop_mode": wanted.crop_mode}
+    if wanted.crop_mode == "border":  # as timm and torchvision fill what the picture leaves free
+        found["fill"] = [round(255 * level) for level in wanted.mean]
+    elif wanted.resize < data.image_size:
+        found["fill"] = [0, 0, 0]
+    return found
+
+
+def _mean_std(data: ImageData, wanted: Preprocessing | None) -> tuple[list[float], list[float]]:
     choice = data.normalize
     if isinstance(choice, MeanStd):
         return _own_mean_std(choice, 1 if data.grey else 3)
-    if choice == "auto" and isinstance(model, BackboneModel):
-        from toolkit.models.backbones import preprocessing
-
-        wanted = preprocessing(model.arch)
+    if choice == "auto" and wanted is not None:
         return list(wanted.mean), list(wanted.std)
     if choice == "imagenet" and data.grey:
         raise VtkError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,16 +12,23 @@ from pydantic import Field, model_validator
 
 from toolkit.data.decode import Encoded, reduction
 from toolkit.data.opencv import cv2
+from toolkit.data.resize import Box, Interpolation, area_resized, filtered
 from toolkit.data.types import BatchKey
 from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Normalize", "Preprocess"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "CropMode", "Normalize", "Preprocess"]
 
 Pixels = npt.NDArray[np.uint8]
 Positive = Annotated[float, Field(gt=0)]
+Level = Annotated[int, Field(ge=0, le=255)]
+CropMode = Literal["center", "squash", "border"]
+
+_WHOLE = 16
+"""Up to so many times the input's pixels the whole picture is resized before it is cut, as other libraries do: cutting
+first saves little then, and its arithmetic is a few grey levels off here and there."""
 
 IMAGENET_MEAN = [0.485, 0.456, 0.406]
 IMAGENET_STD = [0.229, 0.224, 0.225]
@@ -42,13 +50,29 @@ class Preprocess(Section):
         description="Length that the short side is brought to before the centre is cut out; null squeezes the whole "
         "picture into the input, whatever its shape.",
     )
+    crop_mode: CropMode = Field(
+        default="center",
+        description="What `resize` is the length of: `center`, the short side; `squash`, both sides; `border`, the "
+        "long side. The names are timm's.",
+    )
+    interpolation: Interpolation = Field(
+        default="area",
+        description="`area`: OpenCV's means over areas, bilinear where a side grows; the others are Pillow's.",
+    )
+    fill: list[Level] | None = Field(
+        default=None,
+        min_length=3,
+        max_length=3,
+        description="RGB of what surrounds a picture that does not fill the input.",
+    )
     channels: Literal[1, 3] = Field(3, description="3 for RGB, 1 for grey.")
     mean: list[float] = Field(default_factory=lambda: list(IMAGENET_MEAN), min_length=1, max_length=3)
     std: list[Positive] = Field(default_factory=lambda: list(IMAGENET_STD), min_length=1, max_length=3)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.resize is not None and self.resize < max(self.height, self.width):
+        may_be_small = self.fill is not None or self.crop_mode == "border"
+        if self.resize is not None and self.resize < max(self.height, self.width) and not may_be_small:
             raise ValueError(f"resize ({self.resize}) must not be below the input's {self.height} x {self.width}")
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise ValueError("mean and std need one number each, or one for each of three channels")
@@ -57,29 +81,69 @@ class Preprocess(Section):
     def __call__(self, image: Pixels | Encoded, _index: int = 0) -> Pixels:
         """RGB uint8 (h, w, 3), grey (h, w, 1) or a file's content, to uint8 (height, width, channels).
 
-        A large JPEG is decoded at a fraction of its size that leaves twice what the model sees.
+        A large JPEG is decoded at a fraction of its size that leaves twice what the model sees. On photographs that is
+        within 2 grey levels of what all its pixels give, in the mean over a picture.
         """
-        if isinstance(image, Encoded):
-            image = image.pixels(self._reduction(image.reducible))
-        return self.in_channels(self.view(image))
+        if not isinstance(image, Encoded):
+            return self.in_channels(self.view(image))
+        size = image.reducible
+        factor = 1 if size is None else self._reduction(size)
+        if size is None or factor == 1:
+            return self.in_channels(self.view(image.pixels()))
+        return self.in_channels(self._seen(image.pixels(factor), size, factor, image.lead(factor)))
 
-    def _reduction(self, size: tuple[int, int] | None) -> int:
-        if size is None:
-            return 1
-        if self.resize is not None:
-            return reduction(min(size), 2 * self.resize)
-        return min(reduction(size[0], 2 * self.height), reduction(size[1], 2 * self.width))
+    def _reduction(self, size: tuple[int, int]) -> int:
+        rows, columns = self._scaled(*size)
+        return min(reduction(size[0], 2 * rows), reduction(size[1], 2 * columns))
+
+    def _scaled(self, rows: int, columns: int) -> tuple[int, int]:
+        """The size that a picture of so many rows and columns is brought to before it is cut; timm's rounding."""
+        side = self.resize
+        if side is None:
+            return self.height, self.width
+        if self.crop_mode == "squash":
+            return side, side
+        if self.crop_mode == "border":
+            longest = max(rows, columns)
+            return max(1, round(rows * side / longest)), max(1, round(columns * side / longest))
+        shortest = min(rows, columns)
+        return int(side * rows / shortest), int(side * columns / shortest)
 
     def view(self, image: Pixels) -> Pixels:
         """The evaluated part of a picture at the model's size: (height, width, the picture's channels)."""
-        if self.resize is not None:
-            image = _centre(image, self.height, self.width, self.resize)
-        if image.shape[:2] == (self.height, self.width):
-            return image
-        shrinks = image.shape[0] > self.height or image.shape[1] > self.width
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        resized: Pixels = cv2.resize(image, (self.width, self.height), interpolation=method)
-        return resized if resized.ndim == 3 else resized[..., None]
+        return self._seen(image, (image.shape[0], image.shape[1]))
+
+    def _seen(self, image: Pixels, size: tuple[int, int], factor: int = 1, lead: tuple[int, int] = (0, 0)) -> Pixels:
+        """:meth:`view` of a picture of (rows, columns) that was decoded at one of ``factor``, see ``Encoded.lead``."""
+        rows, columns = size
+        tall, wide = self._scaled(rows, columns)
+        down, across = _Visible.of(tall, self.height), _Visible.of(wide, self.width)
+        if self.interpolation != "area" and factor == 1 and tall * wide <= _WHOLE * self.height * self.width:
+            seen = filtered(image, tall, wide, self.interpolation, (0, 0, rows, columns))
+            return self._filled(seen[down.first :, across.first :][: down.count, : across.count], down, across)
+        (top, bottom), (left, right) = down.source(rows / tall), across.source(columns / wide)
+        box = _whole(top, left, bottom, right, size) if self.interpolation == "area" else (top, left, bottom, right)
+        (y, x), (top, left, bottom, right) = lead, box
+        box = (top + y) / factor, (left + x) / factor, (bottom + y) / factor, (right + x) / factor
+        seen = self._resized(image, down.count, across.count, box, whole=factor == 1)
+        return self._filled(seen, down, across)
+
+    def _filled(self, seen: Pixels, down: _Visible, across: _Visible) -> Pixels:
+        """What is seen, in the middle of an input that it does not fill."""
+        if seen.shape[:2] == (self.height, self.width):
+            return np.ascontiguousarray(seen)
+        canvas = np.empty((self.height, self.width, seen.shape[2]), np.uint8)
+        canvas[:] = np.array(self.fill or [0, 0, 0], np.uint8)[: seen.shape[2]]
+        canvas[down.before : down.before + down.count, across.before : across.before + across.count] = seen
+        return canvas
+
+    def _resized(self, image: Pixels, height: int, width: int, box: Box, *, whole: bool) -> Pixels:
+        if self.interpolation != "area":
+            return filtered(image, height, width, self.interpolation, box)
+        if not whole:  # the parts of pixels count: one of a picture decoded at an eighth stands for eight of its own
+            return filtered(image, height, width, "hamming", box)
+        top, left, bottom, right = (int(side) for side in box)
+        return area_resized(image[top:bottom, left:right], height, width)
 
     def in_channels(self, image: Pixels) -> Pixels:
         """Converted between RGB and grey where the model wants the other."""
@@ -100,23 +164,40 @@ class Preprocess(Section):
         return Normalize(self.mean, self.std)
 
     def to_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")
+        """Every number, and by whose arithmetic pictures are resized (``library``)."""
+        return self.model_dump(mode="json") | {"library": "opencv" if self.interpolation == "area" else "pillow"}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        return cls.model_validate(values)
+        return cls.model_validate({key: value for key, value in values.items() if key != "library"})
 
 
-def _centre(image: Pixels, height: int, width: int, short_side: int) -> Pixels:
-    """The part that would be left by bringing the short side to ``short_side`` and cropping the centre.
+@dataclass(frozen=True)
+class _Visible:
+    """Of one axis of the resized picture, the pixels that the model sees, and how many of the input lie before them."""
 
-    Cropping comes first: it costs less, and a panorama never becomes a wall of pixels.
+    first: int
+    count: int
+    before: int = 0
+
+    @classmethod
+    def of(cls, length: int, wanted: int) -> _Visible:
+        if length < wanted:
+            return cls(0, length, (wanted - length) // 2)
+        return cls(round((length - wanted) / 2), wanted)
+
+    def source(self, scale: float) -> tuple[float, float]:
+        """Where these pixels begin and end in the picture, of which one of them spans ``scale``."""
+        return self.first * scale, (self.first + self.count) * scale
+
+
+def _whole(top: float, left: float, bottom: float, right: float, size: tuple[int, int]) -> Box:
+    """Whole pixels of a part, at least one each way.
+
+    Cutting comes before resizing: it costs less, and a panorama never becomes a wall of pixels.
     """
-    rows, columns = image.shape[:2]
-    scale = min(rows, columns) / short_side
-    tall, wide = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (rows - tall) // 2, (columns - wide) // 2
-    return image[top : top + tall, left : left + wide]
+    first, start = min(round(top), size[0] - 1), min(round(left), size[1] - 1)
+    return first, start, max(first + 1, round(bottom)), max(start + 1, round(right))
 
 
 class Normalize:

@@ -20,8 +20,8 @@ from pydantic import Field, model_validator
 
 from toolkit.data.cache import DiskStore, MemoryStore, PictureKeys, PlaceKeys, Store, cache_folder, free_memory, trim
 from toolkit.data.decode import Encoded, ImageError, reduction
-from toolkit.data.opencv import cv2
 from toolkit.data.preprocess import Preprocess
+from toolkit.data.resize import area_resized, filtered
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.section import Section
 
@@ -103,14 +103,18 @@ class Shrunk:
 
     def __call__(self, image: Encoded) -> Pixels:
         size = image.reducible if self.side is not None else None
-        pixels = image.pixels(1 if size is None else reduction(min(size), self.side or 1))
+        factor = 1 if size is None else reduction(min(size), self.side or 1)
+        pixels = image.pixels(factor)
         rows, columns = size or pixels.shape[:2]
         short = min(rows, columns)
         if self.side is None or short <= self.side:
             return pixels
         height, width = (round(length * self.side / short) for length in (rows, columns))
-        shrunk: Pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-        return shrunk
+        if factor == 1:
+            return area_resized(pixels, height, width)
+        down, across = image.lead(factor)
+        box = down / factor, across / factor, (down + rows) / factor, (across + columns) / factor
+        return filtered(pixels, height, width, "hamming", box)
 
 
 class Keep:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from toolkit.data.augment import Augment
 from toolkit.data.bad_images import OnBadImage
 from toolkit.data.reading import CacheChoice
+from toolkit.data.resize import Interpolation
 from toolkit.data.splits import SplitSection
 from toolkit.recipe.section import Section
 
@@ -74,7 +75,14 @@ class ImageData(Section):
     resize: Side | Literal["auto", "squeeze"] = Field(
         "auto",
         description="Evaluation brings the short side to this many pixels and cuts out the centre. `squeeze` resizes "
-        "the whole image whatever its shape. `auto` is 8/7 of `image_size` for files, `squeeze` for images in memory.",
+        "the whole image whatever its shape. `auto` is `squeeze` for images in memory; for files, what the backbone's "
+        "pretrained weights are evaluated with (their share cut away, squashed or bordered where they want that), 8/7 "
+        "of `image_size` for a `cnn`.",
+    )
+    interpolation: Literal["auto"] | Interpolation = Field(
+        "auto",
+        description="How evaluation resizes, with averaging along each side that shrinks. `area`: means over areas; "
+        "the others are Pillow's filters. `auto`: what the backbone's pretrained weights want, `area` for a `cnn`.",
     )
     grey: bool = Field(False, description="One channel instead of red, green and blue.")
     augment: Augment = Field("standard", description="What happens to training images, and to those alone.")

@@ -124,10 +124,10 @@ def published(name: str) -> Download | None:
     return arch.home.published(arch.name)
 
 
-def preprocessing(name: str) -> Preprocessing:
-    """How the backbone's published weights want their images; ImageNet's usual values where it has none."""
+def preprocessing(name: str, image_size: int | None = None) -> Preprocessing:
+    """How the backbone's published weights want their images; the library's usual values where it has none."""
     arch = resolve(name)
-    return arch.home.preprocessing(arch.name)
+    return arch.home.preprocessing(arch.name, image_size)
 
 
 def _from_file(arch: Arch, form: Form, path: Path) -> nn.Module:

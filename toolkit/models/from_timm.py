@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -13,7 +14,7 @@ from toolkit.models.library import IMAGENET_MEAN, IMAGENET_STD, Form, Preprocess
 from toolkit.models.weights import Download, at_url, in_hub
 
 _KEYS = {"drop_rate": "dropout", "drop_path_rate": "drop_path"}
-_USUAL_SIZE = 224
+_USUAL_SIZE, _USUAL_CROP = 224, 0.875
 
 
 @cache
@@ -40,12 +41,21 @@ def published(name: str) -> Download | None:
     return at_url(config.url) if config is not None and config.url else None
 
 
-def preprocessing(name: str) -> Preprocessing:
-    """What the weights want; ImageNet's usual values where there are none."""
+def preprocessing(name: str, image_size: int | None = None) -> Preprocessing:
+    """What the weights want, as timm's own evaluation reads their configuration; its defaults where there are none."""
     config = _config(name)
     if config is None:
-        return Preprocessing(IMAGENET_MEAN, IMAGENET_STD, _USUAL_SIZE)
-    return Preprocessing(tuple(config.mean), tuple(config.std), int(config.input_size[-1]))
+        size = image_size or _USUAL_SIZE
+        return Preprocessing(IMAGENET_MEAN, IMAGENET_STD, size, math.floor(size / _USUAL_CROP), interpolation="bicubic")
+    size = image_size or int(config.input_size[-1])
+    return Preprocessing(
+        tuple(config.mean),
+        tuple(config.std),
+        size,
+        math.floor(size / config.crop_pct),
+        config.crop_mode,
+        config.interpolation,
+    )
 
 
 def build(name: str, form: Form) -> nn.Module:

@@ -54,10 +54,14 @@ def published(name: str) -> Download:
     return at_url(weights.url, weights.meta.get("_file_size"))
 
 
-def preprocessing(name: str) -> Preprocessing:
+def preprocessing(name: str, image_size: int | None = None) -> Preprocessing:
     """What the default weights want."""
     preset = _default_weights(name).transforms()
-    return Preprocessing(tuple(preset.mean), tuple(preset.std), int(preset.crop_size[0]))
+    native = int(preset.crop_size[0])
+    size = image_size or native
+    resize = round(size * int(preset.resize_size[0]) / native)
+    method = preset.interpolation.value
+    return Preprocessing(tuple(preset.mean), tuple(preset.std), size, max(size, resize), interpolation=method)
 
 
 def build(name: str, form: Form) -> nn.Module:

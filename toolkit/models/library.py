@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -17,11 +17,21 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How weights want their images: RGB in [0, 1], less ``mean``, over ``std``, ``image_size`` pixels square."""
+    """How weights want their images: RGB in [0, 1], less ``mean``, over ``std``, square.
+
+    Args:
+        image_size: side of the image in pixels, the one asked for or else the weights' own.
+        resize: side that the picture is brought to before the image is cut from its centre.
+        crop_mode: which side that is: the short one (``center``), both (``squash``) or the long one (``border``).
+        interpolation: by Pillow's filter of that name, widened where the picture shrinks.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     image_size: int
+    resize: int
+    crop_mode: Literal["center", "squash", "border"] = "center"
+    interpolation: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,8 @@ class Library(Protocol):
     def published(self, name: str) -> Download | None:
         """Where the weights are that the library stands for, or None."""
 
-    def preprocessing(self, name: str) -> Preprocessing:
-        """What those weights want."""
+    def preprocessing(self, name: str, image_size: int | None = None) -> Preprocessing:
+        """What those weights want; of images of another size the same share is cut away."""
 
     def build(self, name: str, form: Form) -> nn.Module:
         """The model as initialised. Raises ``VtkError`` for a form that it cannot have."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.opencv import cv2
+from toolkit.data.resize import area_resized
 
 __all__ = ["LOOK_SIDE", "THUMB_SIDE", "Look", "content_hash", "look", "perceptual_hash"]
 
@@ -46,7 +47,7 @@ def content_hash(data: bytes | memoryview) -> bytes:
 
 def look(pixels: Pixels) -> Look:
     """How a picture looks. ``pixels``: upright RGB uint8 (h, w, 3) of any size."""
-    thumbnail = cv2.resize(pixels, (THUMB_SIDE, THUMB_SIDE), interpolation=cv2.INTER_AREA)
+    thumbnail = area_resized(pixels, THUMB_SIDE, THUMB_SIDE)
     flat = bool(thumbnail.astype(np.float32).mean(axis=2).std() < _FLAT)
     return Look(perceptual_hash(pixels), thumbnail, flat)
 
@@ -62,6 +63,6 @@ def perceptual_hash(pixels: Pixels) -> int:
         pixels: RGB uint8 (h, w, 3).
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
+    small = area_resized(grey, LOOK_SIDE, LOOK_SIDE)
     low = cv2.dct(small.astype(np.float32))[_ROWS, _COLUMNS]
     return int(_BITS[low > np.median(low)].sum(dtype=np.uint64))

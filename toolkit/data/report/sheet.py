@@ -13,6 +13,7 @@ import numpy.typing as npt
 from toolkit.data.decode import ImageError, decode_bytes, read_bytes
 from toolkit.data.opencv import cv2
 from toolkit.data.report.survey import Survey, SurveyPart
+from toolkit.data.resize import area_resized
 
 __all__ = ["SheetRow", "contact_sheet", "preview"]
 
@@ -74,8 +75,8 @@ def preview(file: Path) -> str | None:
         return None
     scale = _SIDE / max(pixels.shape[:2])
     if scale < 1:
-        size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        height, width = (max(1, round(length * scale)) for length in pixels.shape[:2])
+        pixels = area_resized(pixels, height, width)
     return data_url(pixels)
 
 

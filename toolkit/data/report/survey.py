@@ -186,7 +186,7 @@ def training_view(data: ImageData, model: Any, seed: int, part: SurveyPart) -> C
     """``view(i)``: sample ``i`` of the part as the first epoch shows it to the model, before it is normalised.
 
     What works on whole batches (``data.mix``, ``data.erase``) is left out. A run that keeps no decoded pictures reads
-    large photographs no further than a crop needs, and is then 3 grey levels off at most in the mean.
+    large photographs no further than a crop needs, and is then a few grey levels off, as ``toolkit.data.fused`` says.
     """
     from toolkit.data.augment import steps_of
     from toolkit.data.datasets import ArrayDataset

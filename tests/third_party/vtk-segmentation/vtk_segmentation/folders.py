@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from toolkit import ExitCode, VtkError, find_images, read_image, read_mask
 
@@ -54,9 +55,8 @@ class MaskedFolder:
 
 
 def resized(image: Pixels, size: int) -> Pixels:
-    """The whole picture at ``size`` × ``size``."""
-    shrinks = max(image.shape[:2]) > size
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    """The whole picture at ``size`` × ``size``; Pillow averages along each side that shrinks."""
+    return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def find_pairs(root: str) -> list[tuple[Path, Path]]:
