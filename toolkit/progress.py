@@ -9,7 +9,7 @@ Who does it counts with :func:`step`; a :class:`Listener` is told of what is don
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ class Step:
         unit: what is counted.
         done: how much is done.
         began: on the monotonic clock, in seconds.
+        check: set by a listener that may want the work to end: called by :meth:`more`, and raises then.
     """
 
     what: str
@@ -35,10 +36,13 @@ class Step:
     unit: str = "files"
     done: int = 0
     began: float = field(default_factory=time.monotonic)
+    check: Callable[[], None] | None = None
 
     def more(self, count: int = 1) -> None:
-        """So much more is done. Costs an addition: a display looks by itself, when it likes."""
+        """So much more is done. Costs an addition and a call: a display looks by itself, when it likes."""
         self.done += count
+        if self.check is not None:
+            self.check()
 
 
 class Listener(Protocol):

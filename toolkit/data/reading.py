@@ -23,6 +23,7 @@ from toolkit.data.decode import Encoded, ImageError, reduction
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.resize import area_resized, filtered
 from toolkit.errors import ExitCode, VtkError
+from toolkit.progress import step
 from toolkit.recipe.section import Section
 
 __all__ = ["CacheChoice", "CacheSection", "Keep", "Reader"]
@@ -202,7 +203,8 @@ class Keep:
         group = hashlib.sha256(os.path.dirname(os.path.abspath(paths[0])).encode()).hexdigest()[:16]
         if not self.writes:
             return None, f"on disk, in {folder}"
-        kept = trim(folder, group, int(self._room()))
+        with step("looking through the cache", None, "images"):
+            kept = trim(folder, group, int(self._room()))
         free = shutil.disk_usage(folder).free
         return DiskStore(folder / group), f"on disk, in {folder / group} ({_amount(kept)} there, {_amount(free)} free)"
 

@@ -17,6 +17,7 @@ from toolkit.run.precision import plan_precision, settle_precision
 from toolkit.run.run import Run
 from toolkit.run.snapshot import restore_early, seed_everything
 from toolkit.run.stages import plan_stages
+from toolkit.run.step_display import StepDisplay
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,8 @@ def new_run(
 def build_data(run: Run) -> None:
     """Ask the task for its data."""
     seed_everything(run.seed)
-    run.data = call_required(run.local["manager"], "vtk_data", recipe=run.recipe, run=run)
+    with StepDisplay(run.console, run.interrupt.check):
+        run.data = call_required(run.local["manager"], "vtk_data", recipe=run.recipe, run=run)
     run.data.owner = f"vtk_data of {owned(run.local['manager'].owner_of('vtk_data'))}"
     run.data.restored = run.resumed
     require_plain_meta(run.data.meta, run.data.owner)

@@ -101,30 +101,34 @@ def look_groups(looks: Sequence[Look | None], labels: Labels | None = None) -> L
         labels: groups known already, e.g. by content; they are kept and joined.
     """
     labels = np.arange(len(looks)) if labels is None else labels.copy()
-    known = [None if seen is None or seen.flat else (seen.hash, seen.thumbnail.tobytes()) for seen in looks]
+    known = [
+        None if seen is None or seen.flat else (seen.hash, content_hash(seen.thumbnail.tobytes())) for seen in looks
+    ]
     distinct = equal_groups(known)
     _join(labels, np.arange(len(looks)), distinct)
     first = np.array([place for place in np.unique(distinct) if known[place] is not None], np.int64)
     chosen = [seen for place in first if (seen := looks[place]) is not None]
     if not chosen:
         return labels
-    alike = _Likeness(np.stack([seen.thumbnail for seen in chosen]))
-    for left, right in near_pairs(np.array([seen.hash for seen in chosen], np.uint64), NEAR_DISTANCE):
-        for start in range(0, len(left), _AT_ONCE):
-            a, b = left[start : start + _AT_ONCE], right[start : start + _AT_ONCE]
-            apart = labels[first[a]] != labels[first[b]]
-            a, b = a[apart], b[apart]
-            if len(a):
-                near = alike(a, b) >= NEAR_LIKENESS
-                _join(labels, first[a[near]], first[b[near]])
+    alike = _Likeness([seen.thumbnail for seen in chosen])
+    with step("comparing looks", None, "pairs") as comparing:
+        for left, right in near_pairs(np.array([seen.hash for seen in chosen], np.uint64), NEAR_DISTANCE):
+            for start in range(0, len(left), _AT_ONCE):
+                a, b = left[start : start + _AT_ONCE], right[start : start + _AT_ONCE]
+                apart = labels[first[a]] != labels[first[b]]
+                a, b = a[apart], b[apart]
+                if len(a):
+                    near = alike(a, b) >= NEAR_LIKENESS
+                    _join(labels, first[a[near]], first[b[near]])
+                comparing.more(len(apart))
     return labels
 
 
 class _Likeness:
     """Pearson's correlation of thumbnails, all three channels together."""
 
-    def __init__(self, thumbnails: npt.NDArray[np.uint8]) -> None:
-        self._flat = thumbnails.reshape(len(thumbnails), -1)
+    def __init__(self, thumbnails: Sequence[npt.NDArray[np.uint8]]) -> None:
+        self._thumbnails = thumbnails
 
     def __call__(self, a: Labels, b: Labels) -> npt.NDArray[np.float32]:
         left, right = self._centred(a), self._centred(b)
@@ -132,7 +136,8 @@ class _Likeness:
         return likeness
 
     def _centred(self, places: Labels) -> npt.NDArray[np.float32]:
-        values = self._flat[places].astype(np.float32)
+        chosen = np.stack([self._thumbnails[place] for place in places.tolist()])
+        values = chosen.reshape(len(places), -1).astype(np.float32)
         values -= values.mean(axis=1, keepdims=True)
         return values
 

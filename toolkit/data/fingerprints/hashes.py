@@ -25,7 +25,7 @@ _ROWS, _COLUMNS = (np.array(places) for places in zip(*_LOW, strict=True))
 _BITS = np.uint64(1) << np.arange(64, dtype=np.uint64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Look:
     """How a picture looks, small enough to be kept for every picture of a data set.
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from toolkit.data.names import Locations, Names
 from toolkit.data.report.fault import Case, Fault, counted
 from toolkit.data.report.survey import Survey, SurveyPart
 from toolkit.data.sources.index import natural_key
@@ -43,7 +44,8 @@ def survey_folders(root: Path, splits: dict[str, str] | None) -> Survey:
             if not pictures:
                 empty.append(prefix + label)
         classes = tuple(dict.fromkeys(label for (label,) in labels))
-        parts[split] = SurveyPart(names, labels, classes, files=[root / name for name in names])
+        held = Names(names)
+        parts[split] = SurveyPart(held, labels, classes, files=Locations(root, held))
     if splits:
         beside, litter = scan(root, nested=False)
         loose, others = beside + loose, litter + others

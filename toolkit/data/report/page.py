@@ -61,8 +61,12 @@ def _page(report: DataReport) -> Iterator[str]:
 
 
 def _files_by_name(report: DataReport) -> dict[str, Path]:
+    """The files that are pictured."""
+    cases = (case for fault in report.faults for case in fault.cases[:_PICTURED_CASES])
+    wanted = {name for case in cases for name in case.files[:_PICTURED_FILES]}
     parts = report.survey.parts.values()
-    return {name: file for part in parts for name, file in zip(part.names, part.files or (), strict=False)}
+    pairs = (pair for part in parts for pair in zip(part.names, part.files or (), strict=False))
+    return {name: Path(file) for name, file in pairs if name in wanted}
 
 
 def _fault(fault: Fault, files: Mapping[str, Path]) -> Iterator[str]:

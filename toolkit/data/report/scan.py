@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from toolkit.data.containers import Container, MalformedError, inspect, sniff
@@ -15,6 +14,7 @@ from toolkit.data.decode import MAX_PIXELS, OPENERS, ImageError, decode_bytes, r
 from toolkit.data.fingerprints import Look, content_hash, look
 from toolkit.data.fingerprints.hashes import LOOK_SIDE
 from toolkit.errors import ExitCode
+from toolkit.progress import step
 
 __all__ = ["Record", "Trouble", "read_file", "scan_files"]
 
@@ -23,7 +23,7 @@ Trouble = Literal["", "missing", "empty", "no-picture", "too-large", "damaged"]
 _AT_ONCE = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """What reading one file showed.
 
@@ -52,7 +52,10 @@ class Record:
 
 
 def scan_files(
-    files: Sequence[Path], *, workers: int | None = None, done: Callable[[int], None] = lambda count: None
+    files: Sequence[str | os.PathLike[str]],
+    *,
+    workers: int | None = None,
+    done: Callable[[int], None] = lambda count: None,
 ) -> list[Record]:
     """Reads every file, in threads: reading, hashing and decoding release the interpreter's lock.
 
@@ -62,22 +65,26 @@ def scan_files(
     """
     portions = [files[start : start + _AT_ONCE] for start in range(0, len(files), _AT_ONCE)]
     records: list[Record] = []
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="vtk-scan") as pool:
+    with (
+        step("reading images", len(files)) as reading,
+        ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="vtk-scan") as pool,
+    ):
         try:
             for portion in pool.map(_read_all, portions):
                 records += portion
                 done(len(portion))
+                reading.more(len(portion))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return records
 
 
-def _read_all(files: Sequence[Path]) -> list[Record]:
+def _read_all(files: Sequence[str | os.PathLike[str]]) -> list[Record]:
     return [read_file(file) for file in files]
 
 
-def read_file(file: Path) -> Record:
+def read_file(file: str | os.PathLike[str]) -> Record:
     """What one file holds. Never raises for what is wrong with it."""
     try:
         data = read_bytes(file)

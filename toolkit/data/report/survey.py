@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class SurveyPart:
     names: Sequence[str]
     labels: Sequence[Sequence[str]] | None = None
     classes: Sequence[str] = ()
-    files: Sequence[Path] | None = None
+    files: Sequence[str | os.PathLike[str]] | None = None
     images: Pixels | None = None
 
     def __post_init__(self) -> None:
@@ -119,12 +119,13 @@ def part_of(index: Index) -> SurveyPart:
     """One split of a source. Targets are class numbers, shape (n,), or multi-hot, shape (n, classes)."""
     labels: list[tuple[str, ...]] = [()] * len(index)
     if index.targets is not None and index.targets.ndim == 1:
-        labels = [(index.classes[target],) for target in index.targets.tolist()]
+        alone = [(name,) for name in index.classes]
+        labels = [alone[target] for target in index.targets.tolist()]
     elif index.targets is not None:
         labels = [tuple(index.classes[place] for place in np.flatnonzero(row)) for row in index.targets]
     if isinstance(index, ImageArrays):
         return SurveyPart(index.keys, labels, index.classes, images=index.images)
-    return SurveyPart(index.keys, labels, index.classes, files=index.files)
+    return SurveyPart(index.keys, labels, index.classes, files=index.locations)
 
 
 def survey_images(recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:

@@ -19,7 +19,7 @@ __all__ = ["Sample", "twin_faults", "twin_faults_of"]
 Labels = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What the report knows of a sample apart from its pixels."""
 

@@ -13,6 +13,7 @@ from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
 from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import scan, visible_folders
 from toolkit.errors import VtkError
+from toolkit.progress import step
 
 if TYPE_CHECKING:
     from toolkit.data.report.survey import Survey
@@ -75,11 +76,13 @@ def _classes_in(root: Path, inside: str) -> ImageFiles:
     ignored += [(prefix + path, "not a picture") for path in litter]
     paths: list[Names] = []  # a class at a time, so that never all of them are strings at once
     counts: list[int] = []
-    for name in classes:
-        pictures, others = scan(top / name)
-        paths.append(Names([f"{prefix}{name}/{path}" for path in pictures]))
-        ignored += [(f"{prefix}{name}/{path}", "not a picture") for path in others]
-        counts.append(len(pictures))
+    with step("listing class folders", len(classes), "folders") as listing:
+        for name in classes:
+            pictures, others = scan(top / name)
+            paths.append(Names([f"{prefix}{name}/{path}" for path in pictures]))
+            ignored += [(f"{prefix}{name}/{path}", "not a picture") for path in others]
+            counts.append(len(pictures))
+            listing.more()
     _require_pictures(top, classes, counts, loose, [path for path, why in ignored if why == "not a picture"])
     targets = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
     return ImageFiles(root, Names.joined(paths), targets, tuple(classes), tuple(ignored))

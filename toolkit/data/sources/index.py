@@ -101,7 +101,7 @@ class ImageFiles:
 
 def _counted(paths: Iterable[str], looking: Step) -> Iterator[str]:
     for path in paths:
-        looking.done += 1
+        looking.more()
         yield path
 
 
