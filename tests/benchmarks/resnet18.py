@@ -40,7 +40,7 @@ from torchvision.models import resnet18  # noqa: E402
 from toolkit import hookimpl  # noqa: E402
 from toolkit.recipe.load import load_text  # noqa: E402
 from toolkit.run.loop import fit  # noqa: E402
-from toolkit.run.precision import plan_precision  # noqa: E402
+from toolkit.run.precision import PrecisionPlan, auto_precision  # noqa: E402
 from toolkit.run.setup import prepare  # noqa: E402
 
 BATCH, WARM = 32, 2
@@ -74,7 +74,7 @@ class Bare:
     """The plain loop on one ready batch, in the toolkit's precision and memory format."""
 
     def __init__(self, device: str) -> None:
-        self.device, self.plan = device, plan_precision("auto", torch.device(device))
+        self.device, self.plan = device, PrecisionPlan(*auto_precision(torch.device(device)), device)
         self.model = resnet18(num_classes=2).to(device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, weight_decay=1e-4, fused=True)
         self.images = torch.randn(BATCH, 3, 224, 224, device=device).contiguous(memory_format=torch.channels_last)
@@ -206,8 +206,8 @@ def main() -> None:
         shares = sorted(ours / bare for bare, ours in found)
         spread = f"{shares[0]:.2f} to {shares[-1]:.2f}, {len(shares)} pairs"
         rows.append([name, *_row([ours for _, ours in found], base), f"{statistics.median(shares):.3f}", spread])
-    plan = plan_precision("auto", torch.device(options.device))
-    columns = [f"{plan.name}, batch {BATCH}", "images/s", "of the classic", "of the bare loop beside it", ""]
+    name, _ = auto_precision(torch.device(options.device))
+    columns = [f"{name}, batch {BATCH}", "images/s", "of the classic", "of the bare loop beside it", ""]
     save(f"resnet18-{options.device}", table("ResNet-18 at 224, training", columns, rows))
 
 

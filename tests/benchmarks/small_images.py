@@ -30,7 +30,7 @@ from toolkit.data.datasets import ArrayDataset  # noqa: E402
 from toolkit.data.loaders import build_loader  # noqa: E402
 from toolkit.data.preprocess import Preprocess  # noqa: E402
 from toolkit.run.machine import tune_allocator  # noqa: E402
-from toolkit.run.precision import plan_precision  # noqa: E402
+from toolkit.run.precision import PrecisionPlan, auto_precision  # noqa: E402
 
 BATCH = 64
 SHAPES = {"MNIST, 28 × 28": (28, 28, 1), "CIFAR, 32 × 32 × 3": (32, 32, 3)}
@@ -100,7 +100,7 @@ def ours(images: np.ndarray, targets: np.ndarray, learn: bool) -> Callable[[], f
     preprocess = Preprocess(height=height, width=width, resize=None, channels=channels, mean=[0.5], std=[0.5])
     steps = [AugmentStep(name="HorizontalFlip", p=0.5)] if channels == 3 else "none"
     loader = build_loader(ArrayDataset(images, targets, preprocess, steps), batch_size=BATCH, shuffle=True)
-    plan, normalize = plan_precision("auto", torch.device("cpu")), preprocess.normalize()
+    plan, normalize = PrecisionPlan(*auto_precision(torch.device("cpu")), "cpu"), preprocess.normalize()
     model = network(images.shape[1:]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer, epoch = torch.optim.Adam(model.parameters(), fused=True), iter(range(10**6))
 
@@ -120,7 +120,7 @@ def ours(images: np.ndarray, targets: np.ndarray, learn: bool) -> Callable[[], f
 def ceiling(images: np.ndarray, targets: np.ndarray) -> Callable[[], float]:
     """Seconds of an epoch's steps on one ready batch, in the toolkit's precision and memory format."""
     height, width, channels = images.shape[1:]
-    plan = plan_precision("auto", torch.device("cpu"))
+    plan = PrecisionPlan(*auto_precision(torch.device("cpu")), "cpu")
     model = network(images.shape[1:]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     ready = torch.randn(BATCH, channels, height, width).contiguous(memory_format=torch.channels_last)

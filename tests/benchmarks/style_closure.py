@@ -21,7 +21,7 @@ from harness import compare, save, table  # noqa: E402
 from style_plain import PlainStyle, pair, start  # noqa: E402
 
 from toolkit.run.machine import tune_allocator  # noqa: E402
-from toolkit.run.precision import plan_precision  # noqa: E402
+from toolkit.run.precision import PrecisionPlan, auto_precision  # noqa: E402
 
 
 def seconds(evaluate: Callable[[], Any], device: torch.device) -> Callable[[], float]:
@@ -41,7 +41,7 @@ def ours(size: int, device: str, precision: str, tile: int | str) -> tuple[Calla
     """An evaluation by the plugin, in its first and only stage."""
     sections = {"pyramid": {"levels": 1}, "train": {"device": device, "precision": precision}, "memory": {"tile": tile}}
     run, model, scene = start(size, **sections)
-    plan = plan_precision(precision, run.device)
+    plan = PrecisionPlan(precision, "", run.device.type)
 
     def evaluate() -> None:
         model.image.grad = None
@@ -66,7 +66,7 @@ def main() -> None:
     image = content.clone().requires_grad_()
     cases = {"plain way, fp32": seconds(plain.closure(image, []), device)}
     kinds: list[tuple[str, str, int | str]] = [("fp32", "fp32", "whole"), ("fp32, tiles of 256", "fp32", 256)]
-    if plan_precision("auto", device).name != "fp32":
+    if auto_precision(device)[0] != "fp32":
         kinds.append(("bf16", "bf16", "whole"))
     for name, precision, tile in kinds:
         cases[f"plugin, {name}"] = seconds(ours(given.size, given.device, precision, tile)[0], device)

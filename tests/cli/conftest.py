@@ -129,7 +129,7 @@ def process(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., Said]:
 
     def call(*args: object) -> Said:
         child = start(*args)
-        out, err = child.communicate(timeout=120)
+        out, err = child.communicate(timeout=240)
         return Said(child.returncode, out, err)
 
     return call

@@ -138,7 +138,7 @@ def test_a_reader_that_leaves_is_no_error(start: Callable) -> None:
     child.stdout.close()
     with child.stderr:
         assert child.stderr.read() == ""
-    assert child.wait(timeout=60) == ExitCode.IO
+    assert child.wait(timeout=240) == ExitCode.IO
 
 
 def test_the_environment_is_set_before_torch_and_the_users_own_stands(start: Callable, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from PIL import Image
 
 from toolkit.errors import ExitCode
 
+pytestmark = pytest.mark.formats
+
 
 def test_the_same_figures_as_the_run(vtk: Callable, trained: Path) -> None:
     said = vtk("eval", trained, "--json")

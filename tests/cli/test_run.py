@@ -83,7 +83,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(
     """The signal reaches the loader's processes, too, as from a terminal, ``timeout`` or a service manager."""
     child = training(start(*ENDLESS, *loader, start_new_session=True))
     os.killpg(child.pid, number)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=240)
     assert child.returncode == code
     assert "vtk run a --resume" in err
     assert "Traceback" not in err
@@ -101,7 +101,7 @@ def test_a_second_signal_leaves_at_once_without_damage(start: Callable, vtk: Cal
     child.send_signal(signal.SIGINT)
     child.send_signal(signal.SIGTERM)
     child.send_signal(signal.SIGCONT)
-    child.communicate(timeout=60)
+    child.communicate(timeout=240)
     assert child.returncode in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
     store = CheckpointStore(here / "a" / "checkpoints")
     _, _, damaged = store.load_latest()

@@ -33,7 +33,7 @@ def assert_no_thread_is_left() -> None:
     """rich's thread ends by itself soon after the display; it must not live on."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
-            thread.join(timeout=5)
+            thread.join(timeout=60)
             assert not thread.is_alive()
 
 

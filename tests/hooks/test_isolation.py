@@ -147,7 +147,11 @@ def test_an_answer_counts_although_the_process_had_to_be_ended(tmp_path: Path, m
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("toolkit.hooks.isolation.EXAMINER", "answers_and_stays")
-    assert examine_apart([{}], timeout=2) == [Verdict("is bad")]
+    for seconds in (2, 20, 100):  # on a busy machine it may take that long until the process has answered
+        verdicts = examine_apart([{}], timeout=seconds)
+        if verdicts != [Verdict(f"gave no answer within {seconds} s")]:
+            break
+    assert verdicts == [Verdict("is bad")]
 
 
 ASKING = """
@@ -171,9 +175,9 @@ def test_an_interrupt_ends_those_that_are_being_examined(tmp_path: Path) -> None
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     asking = subprocess.Popen([sys.executable, "-c", ASKING, json.dumps(asdict(plugin))], env=env, stderr=PIPE)
     try:
-        _until(lambda: any(tmp_path.glob("began-*")), 60)
+        _until(lambda: any(tmp_path.glob("began-*")))
         asking.send_signal(signal.SIGINT)
-        _, said = asking.communicate(timeout=30)
+        _, said = asking.communicate(timeout=120)
     finally:
         asking.kill()
     assert b"KeyboardInterrupt" in said
@@ -190,7 +194,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def _until(holds: Callable[[], bool], seconds: float = 120) -> None:
     """Waits for something that the operating system is about to do."""
     end = time.monotonic() + seconds
     while not holds():

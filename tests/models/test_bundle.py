@@ -17,6 +17,8 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.recipe.load import load_text
 
+pytestmark = pytest.mark.formats
+
 META = {"features": 4, "classes": ["Käse", "no"]}
 QUIET = "extensions: {checkpoints: false, early_stopping: false, metrics: false, progress: false, tensorboard: false}\n"
 

@@ -16,6 +16,8 @@ from toolkit.run.finish import finish
 from toolkit.run.loop import fit
 from toolkit.run.run import Run
 
+pytestmark = pytest.mark.formats
+
 MakeRun = Callable[..., Run]
 
 

@@ -25,6 +25,8 @@ from toolkit.run.runner import execute
 from toolkit.run.same_recipe import require_same_recipe
 from toolkit.run.setup import prepare
 
+pytestmark = pytest.mark.formats
+
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 FEATURES = "VTK_CPU_FEATURES"
 Recipe = Callable[..., ResolvedRecipe]

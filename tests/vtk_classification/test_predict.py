@@ -14,6 +14,8 @@ from toolkit.data.types import IndexBatch
 from toolkit.errors import VtkError
 from vtk_classification.predict import predict
 
+pytestmark = pytest.mark.formats
+
 
 @pytest.fixture(scope="module")
 def bundle(trained: Any) -> Bundle:

@@ -17,6 +17,8 @@ from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.run import Run
 from toolkit.run.runner import execute
 
+pytestmark = pytest.mark.formats
+
 BACKBONE = "model={name: backbone, arch: timm:test_resnet, pretrained: false}"
 
 

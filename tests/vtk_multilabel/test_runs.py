@@ -16,6 +16,8 @@ from vtk_multilabel.metrics import build_metrics
 from vtk_multilabel.predict import predict
 from vtk_multilabel.thresholds import tuned_thresholds
 
+pytestmark = pytest.mark.formats
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, colour_text):
