@@ -196,6 +196,31 @@ def test_other_settings_are_measured_and_the_runs_own_come_back(entered: Callabl
 
 
 @pytest.mark.usefixtures("roomy")
+@pytest.mark.parametrize(
+    ("features", "own", "tried"),
+    [
+        ("none", "auto", None),
+        ("avx512_bf16", "auto", "fp32"),  # shows whether the table is right about this machine
+        ("avx512_bf16", "fp32", "bf16"),
+        ("none", "bf16", "fp32"),
+    ],
+)
+def test_the_other_format_is_measured_and_only_advised(
+    entered: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, features: str, own: str, tried: str | None
+) -> None:
+    monkeypatch.setenv("VTK_CPU_FEATURES", features)
+    run = entered(f"train.precision={own}")
+    before = run.precision
+    assert before is not None
+    found = Bench("toy", "toy", samples=8, data=Rate(1e6, 9, 1.0), model=Rate(1000.0, 9, 1.0))
+    found.precision = before.name
+    try_others(run, one_batch(run), found, 0.1, lambda _: None)
+    formats = {trial.setting for trial in found.trials if trial.setting.startswith("train.precision")}
+    assert formats == ({f"train.precision={tried}"} if tried else set())
+    assert run.precision == before
+
+
+@pytest.mark.usefixtures("roomy")
 def test_a_model_tried_in_another_layout_comes_back(tmp_path: Path) -> None:
     run = folders(tmp_path, recipe=FOLDERS.replace("best: last", "best: last, channels_last: false"))
 
