@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field, PrivateAttr, model_validator
 
 from toolkit import ExitCode, Section, VtkError
+from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources.csv_file import Row, column_values, missing_files, require_files
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from toolkit.data.report.survey import Survey
 
 __all__ = ["Columns", "CsvLabels", "Pairs", "Separated"]
-
-Targets = npt.NDArray[np.int64]
 
 _YES_NO = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0, "": 0}
 
@@ -59,11 +56,29 @@ class Columns(Section):
         pick = itemgetter(*places, path)  # with the path, for one label alone would come without a tuple around it
         found = []
         for line, fields in table.lines:
-            values = list(map(_YES_NO.get, pick(fields)[:-1]))
-            if None in values:
+            bits = _bits(pick(fields)[:-1])
+            if bits is None:
                 values = [_yes_or_no(table, line, place, fields[place]) for place in places]
-            found.append(_labelled(line, fields, path, split, tuple(compress(names, values))))
+                labels = tuple(compress(names, values))
+            else:
+                labels = tuple(map(names.__getitem__, _ones(bits)))
+            found.append(_labelled(line, fields, path, split, labels))
         return _once(table, found)
+
+
+def _bits(fields: Sequence[str]) -> str | None:
+    """The fields of a row as one text, where each is 0 or 1, as most are; three times faster than one by one."""
+    joined = ",".join(fields)
+    bits = joined[::2]
+    plain = len(joined) == 2 * len(fields) - 1 and bits.count("0") + bits.count("1") == len(fields)
+    return bits if plain else None
+
+
+def _ones(bits: str) -> Iterator[int]:
+    place = bits.find("1")
+    while place >= 0:
+        yield place
+        place = bits.find("1", place + 1)
 
 
 def _yes_or_no(table: Table, line: int, place: int, field: str) -> int:
@@ -335,9 +350,7 @@ def _index(part: _Part, classes: tuple[str, ...], split: str) -> ImageFiles:
         raise VtkError("no image has a label", place=str(part.file))
     position = {name: place for place, name in enumerate(classes)}
     _require_known(part, position, split)
-    targets = np.zeros((len(part.rows), len(classes)), np.int64)
-    rows = [number for number, row in enumerate(part.rows) for _ in row.labels]
-    targets[rows, [position[label] for row in part.rows for label in row.labels]] = 1
+    targets: Any = MultiHot.of_sets([[position[label] for label in row.labels] for row in part.rows], len(classes))
     return ImageFiles(part.root, tuple(row.path.replace(os.sep, "/") for row in part.rows), targets, classes)
 
 

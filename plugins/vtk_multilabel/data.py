@@ -19,6 +19,7 @@ from toolkit.data.images import (
     on_bad_image,
     tell_kept,
 )
+from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import Index, joined
 from toolkit.data.sources.missing import listed
@@ -149,18 +150,17 @@ def aligned(index: Index, classes: tuple[str, ...]) -> Index:
     """
     assert index.targets is not None
     position = {name: place for place, name in enumerate(classes)}
-    unknown = [
-        name for place, name in enumerate(index.classes) if name not in position and index.targets[:, place].any()
-    ]
+    given = MultiHot.of(index.targets)
+    used = given.sum(axis=0)
+    unknown = [name for place, name in enumerate(index.classes) if name not in position and used[place]]
     if unknown:
         raise VtkError(
             f"the data have labels that the model does not know: {listed(unknown)}",
             hint=f"it knows {listed(classes)}",
         )
-    targets = np.zeros((len(index), len(classes)), np.int64)
-    for place, name in enumerate(index.classes):
-        if name in position:
-            targets[:, position[name]] = index.targets[:, place]
+    renumbered = np.array([position.get(name, -1) for name in index.classes])
+    places = renumbered[given.places]
+    targets: Any = MultiHot(places[np.lexsort((places, given.rows))], given.starts, len(classes))
     return replace(index, targets=targets, classes=classes)
 
 

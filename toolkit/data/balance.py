@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.bad_images import Incomplete, Skipped, incomplete, is_empty
+from toolkit.data.multi_hot import MultiHot
 from toolkit.data.types import IndexBatch, SampleIndex
 
 __all__ = [
@@ -63,15 +64,16 @@ def positive_weights(positives: Sequence[int] | npt.NDArray[np.int64], total: in
     return np.where(weights > 0, weights, 1.0)
 
 
-def label_rarity(multi_hot: npt.NDArray[Any]) -> Floats:
+def label_rarity(multi_hot: MultiHot | npt.NDArray[Any]) -> Floats:
     """For each image, how much rarer its rarest label is than the commonest: shape (n, labels) → (n,), each ≥ 1.
 
     An image without labels counts like one that has only the commonest.
     """
-    present = np.asarray(multi_hot, dtype=bool)
+    present = MultiHot.of(multi_hot)
     counts = present.sum(axis=0).astype(np.float64)
     rarity = np.divide(counts.max(initial=0.0), counts, out=np.ones_like(counts), where=counts > 0)
-    per_image: Floats = np.where(present, rarity, 1.0).max(axis=1, initial=1.0)
+    per_image: Floats = np.ones(len(present))
+    np.maximum.at(per_image, present.rows, rarity[present.places])
     return per_image
 
 

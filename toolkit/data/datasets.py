@@ -225,7 +225,7 @@ def could_be_skipped(error: ImageError) -> ImageError:
 
 
 def _gathered(targets: Targets | None, batch: IndexBatch) -> torch.Tensor | None:
-    return None if targets is None else torch.from_numpy(targets[batch.indices])
+    return None if targets is None else torch.from_numpy(np.asarray(targets[batch.indices]))
 
 
 def _fitted(images: Pixels, preprocess: Preprocess) -> Pixels:

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.data.multi_hot import MultiHot
+
 __all__ = ["deal_groups"]
 
 Indices = npt.NDArray[np.int64]
@@ -31,7 +33,11 @@ _SAME = 9  # digits to which two lacks are the same
 
 
 def deal_groups(
-    targets: npt.NDArray[Any], groups: Indices, shares: Mapping[str, float], seed: int, always: str | None = "train"
+    targets: MultiHot | npt.NDArray[Any],
+    groups: Indices,
+    shares: Mapping[str, float],
+    seed: int,
+    always: str | None = "train",
 ) -> dict[str, Indices]:
     """Positions of each part, ascending.
 
@@ -69,14 +75,16 @@ class _Contents:
         starts, labels, counts: group g holds ``labels[starts[g]:starts[g + 1]]`` as often as ``counts`` says.
     """
 
-    def __init__(self, targets: npt.NDArray[Any], group: Indices, groups: int) -> None:
-        if targets.ndim == 1:
+    def __init__(self, targets: MultiHot | npt.NDArray[Any], group: Indices, groups: int) -> None:
+        if not isinstance(targets, MultiHot) and targets.ndim == 1:
             samples, labels = np.arange(len(targets)), targets.astype(np.int64)
             width = int(targets.max(initial=-1)) + 1
         else:
-            bare = ~targets.astype(bool).any(axis=1)
-            samples, labels = np.nonzero(np.column_stack([targets.astype(bool), bare]))
-            width = targets.shape[1] + 1
+            sets = MultiHot.of(targets)
+            bare = np.flatnonzero(sets.sizes == 0)
+            samples = np.concatenate([sets.rows, bare])
+            labels = np.concatenate([sets.places.astype(np.int64), np.full(len(bare), sets.labels)])
+            width = sets.labels + 1
         pairs, self.counts = np.unique(group[samples] * width + labels, return_counts=True)
         self.labels = pairs % width
         self.starts = np.searchsorted(pairs // width, np.arange(groups + 1))

@@ -13,6 +13,7 @@ from toolkit.data.bad_images import OnBadImage
 from toolkit.data.early_limit import split_within
 from toolkit.data.file_states import SIZE
 from toolkit.data.manifest import MANIFEST, apply_manifest, read_manifest, write_cut
+from toolkit.data.multi_hot import MultiHot
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.reading import Keep
 from toolkit.data.sections import ImageData, MeanStd
@@ -233,6 +234,8 @@ def fingerprint(found: Found) -> str:
             some = zip(train.paths[start : start + _AT_ONCE], sizes[start : start + _AT_ONCE].tolist(), strict=True)
             lines = "".join([f"{path}\0{size}\0" for path, size in some])
             digest.update(lines.encode(errors="surrogateescape"))
-    if train.targets is not None:
-        digest.update(np.ascontiguousarray(train.targets).data)
+    targets: Any = train.targets
+    if targets is not None:
+        for rows in targets.blocks() if isinstance(targets, MultiHot) else [targets]:
+            digest.update(np.ascontiguousarray(rows).data)
     return digest.hexdigest()

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.data.multi_hot import MultiHot
+
 __all__ = ["iterative_stratification"]
 
 Indices = npt.NDArray[np.int64]
 
 
-def iterative_stratification(multi_hot: npt.NDArray[Any], shares: Mapping[str, float], seed: int) -> dict[str, Indices]:
+def iterative_stratification(
+    multi_hot: MultiHot | npt.NDArray[Any], shares: Mapping[str, float], seed: int
+) -> dict[str, Indices]:
     """Positions of each part, ascending: the named shares, and the rest as ``train``.
 
     The label with the fewest samples left is dealt out first, each of its samples to the part that still lacks it most;
@@ -25,14 +29,15 @@ def iterative_stratification(multi_hot: npt.NDArray[Any], shares: Mapping[str, f
         shares: part → share of the samples, in (0, 1), together below 1.
         seed: equal seeds and labels give equal parts.
     """
-    labels = np.asarray(multi_hot, dtype=bool)
+    labels = MultiHot.of(multi_hot)
+    holders = labels.samples_by_label()
     names = ["train", *shares]
     share = np.array([1 - sum(shares.values()), *shares.values()])
     dealer = _Dealer(labels, share, np.random.default_rng(seed))
     counts = labels.sum(axis=0)
     while (left := np.where(counts > 0, counts, np.iinfo(np.int64).max)).size and counts.any():
         label = int(left.argmin())
-        samples = np.flatnonzero(labels[:, label] & (dealer.part < 0))
+        samples = holders[label][dealer.part[holders[label]] < 0]
         dealer.deal(samples, label)
         counts = counts - labels[samples].sum(axis=0)
     dealer.deal(np.flatnonzero(dealer.part < 0), None)
@@ -48,7 +53,7 @@ class _Dealer:
         part: the part of each sample, -1 while it has none.
     """
 
-    def __init__(self, labels: npt.NDArray[np.bool_], share: npt.NDArray[np.float64], rng: np.random.Generator) -> None:
+    def __init__(self, labels: MultiHot, share: npt.NDArray[np.float64], rng: np.random.Generator) -> None:
         self.labels = labels
         self.rng = rng
         self.part = np.full(len(labels), -1)
@@ -60,8 +65,7 @@ class _Dealer:
         if not len(samples):
             return
         samples = self.rng.permutation(samples)
-        rows, columns = np.nonzero(self.labels[samples])
-        owned = np.split(columns, np.searchsorted(rows, np.arange(1, len(samples))))
+        owned = map(self.labels.of_sample, samples.tolist())
         lacks, lacks_label = self._lacks, self._lacks_label
         parts = range(len(lacks))
         chosen = []

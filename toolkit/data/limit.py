@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.label_sets import iterative_stratification
+from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources.index import Found, Index
 from toolkit.errors import ExitCode, VtkError
 
@@ -79,24 +80,29 @@ def _allotted(sizes: Indices, limit: int) -> Indices:
     return counts
 
 
-def _of_label_sets(multi_hot: Indices, limit: int, seed: int, part: str, banned: npt.NDArray[np.bool_]) -> Indices:
+def _of_label_sets(
+    multi_hot: MultiHot | Indices, limit: int, seed: int, part: str, banned: npt.NDArray[np.bool_]
+) -> Indices:
     """Positions, ascending: by iterative stratification, mended where it lost a label or took too many."""
     if banned.any():
         left = np.flatnonzero(~banned)
         return left[_of_label_sets(multi_hot[left], limit, seed, part, banned[left])]
-    labels, rng = np.asarray(multi_hot, dtype=bool), np.random.default_rng(seed)
+    labels, rng = MultiHot.of(multi_hot), np.random.default_rng(seed)
+    holders = labels.samples_by_label()
     kept = np.zeros(len(labels), dtype=bool)
     kept[iterative_stratification(multi_hot, {"kept": limit / len(labels)}, seed)["kept"]] = True
     for label in np.argsort(labels.sum(axis=0), kind="stable"):
-        if labels[:, label].any() and not labels[kept, label].any():
-            kept[rng.choice(np.flatnonzero(labels[:, label]))] = True
-    shown = labels[kept].sum(axis=0)
+        if len(holders[label]) and not kept[holders[label]].any():
+            kept[rng.choice(holders[label])] = True
+    shown, count = labels[kept].sum(axis=0), int(kept.sum())
     for place in rng.permutation(np.flatnonzero(kept)):
-        if kept.sum() > limit and (shown[labels[place]] > 1).all():
+        has = labels.of_sample(place)
+        if count > limit and (shown[has] > 1).all():
             kept[place] = False
-            shown -= labels[place]
-    if kept.sum() > limit:
-        raise _too_few(f"{limit} images cannot show all labels of the {part} split", int(kept.sum()))
+            shown[has] -= 1
+            count -= 1
+    if count > limit:
+        raise _too_few(f"{limit} images cannot show all labels of the {part} split", count)
     return np.flatnonzero(kept)
 
 

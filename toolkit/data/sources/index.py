@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.file_states import States, file_states
+from toolkit.data.multi_hot import stacked
 from toolkit.data.names import Locations, Names
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
@@ -35,7 +36,8 @@ class ImageFiles:
     Args:
         root: the folder that ``paths`` start from.
         paths: POSIX paths relative to ``root`` (absolute where a CSV says so), one for each sample.
-        targets: positions in ``classes``, int64, shape (n,); None where the pictures have no labels.
+        targets: positions in ``classes``, int64, shape (n,), or sets of them, shape (n, classes), as an array or a
+            :class:`~toolkit.data.multi_hot.MultiHot`; None where the pictures have no labels.
         classes: names, in the order of the model's outputs.
         ignored: files that were passed over, each with the reason.
         names: what names each sample in a split's manifest; by default its path.
@@ -175,7 +177,7 @@ def concatenated(parts: Sequence[Index]) -> Index:
     labels = [part.targets for part in parts if part.targets is not None]
     if len(shapes) > 1 or len(labels) not in (0, len(parts)):
         raise VtkError("the parts that the source brings differ in kind, so samples cannot move from one to another")
-    targets = np.concatenate(labels) if labels else None
+    targets = stacked(labels) if labels else None
     if isinstance(first, ImageArrays):
         images = np.concatenate([part.images for part in parts if isinstance(part, ImageArrays)])
         return replace(first, images=images, targets=targets, names=tuple(keys))
@@ -211,7 +213,7 @@ def joined(parts: Sequence[Index], classes: Sequence[str]) -> Index:
     aligned = [
         part for part in (_align(p, tuple(classes), "given") for p in parts) if part and part.targets is not None
     ]
-    targets = np.concatenate([part.targets for part in aligned])
+    targets = stacked([part.targets for part in aligned])
     arrays = [part for part in aligned if isinstance(part, ImageArrays)]
     if arrays:
         images = np.concatenate([part.images for part in arrays])

@@ -25,10 +25,10 @@ class Table:
     Args:
         file: named in errors.
         header: column names, stripped.
-        lines: line number (from 1) and fields of each row that is not blank.
+        lines: line number (from 1) and fields of each row that is not blank, read as they are gone through, once.
     """
 
-    def __init__(self, file: Path, header: list[str], lines: list[Line]) -> None:
+    def __init__(self, file: Path, header: list[str], lines: Iterator[Line]) -> None:
         self.file = file
         self.header = header
         self.lines = lines
@@ -50,7 +50,7 @@ class Table:
 
 
 def read_table(file: Path, known: Sequence[str], delimiter: str | None = None) -> Table:
-    """Reads a CSV in UTF-8, with or without a byte order mark, with any line ends.
+    """Reads a CSV in UTF-8, with or without a byte order mark, with any line ends; its lines as they are asked for.
 
     Args:
         known: columns that the table must have; the delimiter under which they appear is taken.
@@ -59,21 +59,28 @@ def read_table(file: Path, known: Sequence[str], delimiter: str | None = None) -
     Raises:
         VtkError: not UTF-8 text, no rows, a row of another length than the header, broken quoting.
     """
+    lines = _lines(file, known, delimiter)
+    _, header = next(lines)
+    return Table(file, header, lines)
+
+
+def _lines(file: Path, known: Sequence[str], delimiter: str | None) -> Iterator[Line]:
+    """The header, then the rows."""
     with _told(file), file.open(encoding="utf-8-sig", newline="") as text:
         first = next((line for line in text if line.strip()), "")
         text.seek(0)
         rows = _rows(file, csv.reader(text, delimiter=delimiter or find_delimiter(first, known), strict=True))
-        _, header = next(rows, (0, []))
+        place, header = next(rows, (0, []))
         if not header:
             raise VtkError("the file is empty", place=str(file))
-        names = [name.strip() for name in header]
-        lines = list(rows)
-    wrong = next(((line, fields) for line, fields in lines if len(fields) != len(names)), None)
-    if wrong is not None:
-        raise bad_line(file, wrong[0], f"{len(wrong[1])} fields, the header has {len(names)}")
-    if not lines:
-        raise VtkError("there are no lines below the header", place=str(file))
-    return Table(file, names, lines)
+        yield place, [name.strip() for name in header]
+        line = None
+        for line, fields in rows:
+            if len(fields) != len(header):
+                raise bad_line(file, line, f"{len(fields)} fields, the header has {len(header)}")
+            yield line, fields
+        if line is None:
+            raise VtkError("there are no lines below the header", place=str(file))
 
 
 def find_delimiter(header: str, known: Sequence[str]) -> str:
