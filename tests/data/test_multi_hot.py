@@ -38,6 +38,7 @@ def test_it_answers_as_the_dense_matrix_does(matrix: Any, data: st.DataObject) -
     assert sparse[:, -1].tolist() == matrix[:, -1].tolist()
     for axis in (0, 1):
         assert sparse.sum(axis=axis).tolist() == matrix.sum(axis=axis).tolist()
+        assert sparse.any(axis=axis).tolist() == matrix.any(axis=axis).tolist()
     assert [samples.tolist() for samples in sparse.samples_by_label()] == [
         np.flatnonzero(column).tolist() for column in matrix.T
     ]

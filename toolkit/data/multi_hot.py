@@ -108,6 +108,10 @@ class MultiHot:
         """0: how many samples have each label, shape (labels,). 1: how many labels each sample has, shape (n,)."""
         return self.sizes if axis else np.bincount(self.places, minlength=self.labels).astype(np.int64)
 
+    def any(self, axis: int) -> npt.NDArray[np.bool_]:
+        """Whether :meth:`sum` is more than none."""
+        return self.sum(axis) > 0
+
     def samples_by_label(self) -> list[Indices]:
         """The samples that have each label, ascending."""
         order = np.argsort(self.places, kind="stable")

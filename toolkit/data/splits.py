@@ -222,8 +222,8 @@ def stratified(
         seed: equal seeds and targets give equal parts.
     """
     parts: dict[str, list[npt.NDArray[np.int64]]] = {"train": [], **{name: [] for name in shares}}
-    for label in np.unique(targets):
-        members = np.flatnonzero(targets == label)
+    labels, starts = np.unique(np.sort(targets), return_index=True)
+    for label, members in zip(labels, np.split(np.argsort(targets, kind="stable"), starts[1:]), strict=True):
         members = members[np.random.default_rng([seed, int(label)]).permutation(len(members))]
         for name, count in _counts(len(members), shares).items():
             parts[name].append(members[:count])

@@ -11,6 +11,7 @@ from typing import Any
 
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
+from toolkit.progress import step
 
 __all__ = ["DELIMITERS", "Table", "bad_line", "read_table"]
 
@@ -75,10 +76,12 @@ def _lines(file: Path, known: Sequence[str], delimiter: str | None) -> Iterator[
             raise VtkError("the file is empty", place=str(file))
         yield place, [name.strip() for name in header]
         line = None
-        for line, fields in rows:
-            if len(fields) != len(header):
-                raise bad_line(file, line, f"{len(fields)} fields, the header has {len(header)}")
-            yield line, fields
+        with step(f"reading {file.name}", unit="lines") as reading:
+            for line, fields in rows:
+                if len(fields) != len(header):
+                    raise bad_line(file, line, f"{len(fields)} fields, the header has {len(header)}")
+                reading.more()
+                yield line, fields
         if line is None:
             raise VtkError("there are no lines below the header", place=str(file))
 
