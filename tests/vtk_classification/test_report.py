@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -25,6 +26,7 @@ from torch.utils._pytree import tree_leaves
 
 from toolkit.run.meters import OutputBuffer
 from toolkit.run.report import Figure, Result, Table
+from toolkit.run.report_page import write_report
 from vtk_classification.confusions import Confusions
 from vtk_classification.metrics import build_metrics, counted
 from vtk_classification.report import class_table, confusion_figure, report
@@ -124,6 +126,23 @@ def test_of_ten_thousand_classes_nothing_is_as_large_as_their_square(make_run: A
     assert {row[0] for row in worst.rows[:10]} == {f"class {i}" for i in range(10)}
     assert sorted(confused.rows) == sorted([f"class {i}", f"class {i + 1}", 2, 1.0] for i in range(10))
     assert len(worst.rows) == 50
+
+
+def test_people_see_a_part_of_a_long_table_and_json_has_all_of_it(tmp_path: Path) -> None:
+    rows = [[f"class {number}", number] for number in range(10_000)]
+    for table, shown in (
+        (Table("t", "", ("class", "n"), rows[:200]), 200),
+        (Table("t", "", ("class", "n"), rows), 103),
+    ):
+        page = write_report(tmp_path, title="many", result=Result(), items=[table])
+        assert page.read_text().count("<tr>") == shown + 1
+        facts = json.loads((tmp_path / "report.json").read_text())
+        assert facts["tables"][0]["rows"] == table.rows
+    text = page.read_text()
+    assert "class 99<" in text
+    assert "9,898 more rows" in text
+    assert "class 9998<" in text
+    assert "class 100<" not in text
 
 
 def test_metrics_go_on_from_the_middle_of_an_epoch() -> None:

@@ -101,7 +101,7 @@ def show(found: Evaluation, page: Path | None) -> None:
     print_table((found.result.split or "metric", ""), list(found.result.metrics.items()))
     for table in _tables(found):
         click.echo(f"\n{table.caption or table.name}")
-        print_table(table.columns, table.rows)
+        print_table(table.columns, table.shown())
     if page is not None:
         click.echo(f"\nreport  {page}")
 

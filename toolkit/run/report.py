@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MOST_SHOWN, _SHOWN_FIRST, _SHOWN_LAST = 200, 100, 2
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -33,6 +35,17 @@ class Table:
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+    def shown(self) -> Sequence[Sequence[Any]]:
+        """The rows that people are shown: of more than 200 the first 100, how many there are besides, the last two.
+
+        The last ones are where means stand. JSON has all of them.
+        """
+        if len(self.rows) <= _MOST_SHOWN:
+            return self.rows
+        left_out = len(self.rows) - _SHOWN_FIRST - _SHOWN_LAST
+        gap = [f"… {left_out:,} more rows in JSON", *[None] * (len(self.columns) - 1)]
+        return [*self.rows[:_SHOWN_FIRST], gap, *self.rows[-_SHOWN_LAST:]]
 
 
 @dataclass

@@ -130,7 +130,7 @@ def _titled_table(table: Table) -> str:
 
 def _table_html(table: Table) -> str:
     head = "".join(f"<th>{html.escape(str(column))}</th>" for column in table.columns)
-    rows = "\n".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in table.rows)
+    rows = "\n".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in table.shown())
     return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
 
 
