@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     RECIPE = 78
     NON_FINITE = 80
     INTERRUPTED = 130
+    READER_LEFT = 141
     TERMINATED = 143
 
 

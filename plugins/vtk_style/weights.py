@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit import ExitCode, VtkError
+from toolkit.models.weights import hub_folder
+from toolkit.os_errors import os_error
 from vtk_style.taps import CHANNELS, pooled_after
 from vtk_style.trunk import MEAN, STD
 
@@ -50,7 +52,7 @@ def planned_download(source: str) -> str | None:
     from torchvision.models import VGG19_Weights
 
     url = VGG19_Weights.IMAGENET1K_V1.url
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    cached = hub_folder() / "checkpoints" / url.rpartition("/")[2]
     return None if cached.is_file() else f"VGG-19's weights from {url}, 548 MB"
 
 
@@ -64,8 +66,12 @@ def published_state() -> dict[str, Tensor]:
 
     url = VGG19_Weights.IMAGENET1K_V1.url
     try:
-        state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+        state = torch.hub.load_state_dict_from_url(
+            url, str(hub_folder() / "checkpoints"), map_location="cpu", check_hash=True, weights_only=True
+        )
     except (OSError, RuntimeError, EOFError, ValueError) as error:
+        if told := os_error(error):
+            raise told from error
         raise VtkError(
             f"the VGG-19 weights cannot be fetched: {error}",
             place=url,

@@ -138,15 +138,16 @@ def test_a_reader_that_leaves_is_no_error(start: Callable) -> None:
     child.stdout.close()
     with child.stderr:
         assert child.stderr.read() == ""
-    assert child.wait(timeout=240) == ExitCode.IO
+    assert child.wait(timeout=240) == ExitCode.READER_LEFT
 
 
 def test_the_environment_is_set_before_torch_and_the_users_own_stands(start: Callable, tmp_path: Path) -> None:
     import os
 
     code = (
-        "import os; from toolkit.cli import main; main(['--version']);"
-        "print(os.environ['NO_ALBUMENTATIONS_UPDATE'], os.environ['GOMP_SPINCOUNT'])"
+        "import os; from toolkit.cli import app; before = dict(os.environ);"
+        "app._invoke = lambda *_: print(os.environ['NO_ALBUMENTATIONS_UPDATE'], os.environ['GOMP_SPINCOUNT']) or 0;"
+        "app.main(['--version', '--no-plugins']); assert os.environ == before"
     )
     env = {k: v for k, v in os.environ.items() if k not in {"NO_ALBUMENTATIONS_UPDATE", "GOMP_SPINCOUNT"}}
     for extra, expected in ({}, "1 1000"), ({"GOMP_SPINCOUNT": "5"}, "1 5"):

@@ -31,7 +31,11 @@ class OutOfMemoryError(RuntimeError):
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "interrupted\n"),
         (click.Abort(), ExitCode.INTERRUPTED, "interrupted\n"),
         (Interrupted(ExitCode.TERMINATED), ExitCode.TERMINATED, "interrupted (terminated)\n"),
-        (OSError(errno.ENOSPC, "full", "/data/x"), ExitCode.IO, "error: /data/x: No space left on device\n"),
+        (
+            OSError(errno.ENOSPC, "full", "/data/x"),
+            ExitCode.IO,
+            "error: /data/x: No space left on device\n  Free some space, or name another place.\n",
+        ),
         (SystemExit(3), ExitCode.UNAVAILABLE, f"error: a plugin or a library called sys.exit(3){EXIT_HINT}"),
         (SystemExit(None), ExitCode.UNAVAILABLE, f"error: a plugin or a library called sys.exit(){EXIT_HINT}"),
         (SystemExit("a\nb"), ExitCode.UNAVAILABLE, f"error: a plugin or a library called sys.exit('a b'){EXIT_HINT}"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import click
 
 from toolkit.cli.failures import report
+from toolkit.cli.streams import own_streams
 from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
+from toolkit.environ import restore_environment
+from toolkit.errors import ExitCode
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",
@@ -57,6 +61,8 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"toolkit.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        if isinstance(ctx.obj, Session):
+            ctx.obj.verb = cmd_name
         return command
 
     def resolve_command(
@@ -115,15 +121,27 @@ def cli(ctx: click.Context) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run ``vtk`` with ``args`` (the process's own by default) and return the exit code, one of ``ExitCode``."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    """Run ``vtk`` with ``args`` (the process's own by default) and return the exit code, one of ``ExitCode``.
+
+    Afterwards the environment, the standard streams, signal handlers, random states and library settings are what they
+    were; see :func:`toolkit.run.process.left_as_found` for the little that is not.
+    """
     words = sys.argv[1:] if args is None else list(args)
     flags = words[: words.index("--") if "--" in words else None]
     session = Session(traceback=TRACEBACK in flags or os.environ.get("VTK_TRACEBACK", "") not in {"", "0"})
+    with _environment(without_plugins=NO_PLUGINS in flags), own_streams() as streams:
+        code = _guarded(words, session)
+    if code != ExitCode.OK:
+        return code
+    if streams.failure is not None:
+        return report(streams.failure, with_traceback=session.traceback)
+    return int(ExitCode.READER_LEFT) if streams.reader_left and session.verb != "run" else code
+
+
+def _guarded(words: list[str], session: Session) -> int:
+    """Every error ends here, as a message and an exit code."""
     try:
-        with _without_plugins() if NO_PLUGINS in flags else nullcontext():
-            code = _invoke(words, session)
+        code = _invoke(words, session)
         sys.stdout.flush()
     except BaseException as error:
         return report(error, with_traceback=session.traceback)
@@ -131,19 +149,20 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _without_plugins() -> Iterator[None]:
-    """The environment says so for a while, to this process and to those that it starts."""
+def _environment(*, without_plugins: bool) -> Iterator[None]:
+    """The environment for a while, for this process and those that it starts; then it and warnings are as before."""
     from toolkit.hooks.entry import DISABLE
 
-    before = os.environ.get(DISABLE)
-    os.environ[DISABLE] = ",".join(filter(None, [before, "*"]))
+    before = dict(os.environ)
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if without_plugins:
+        os.environ[DISABLE] = ",".join(filter(None, [before.get(DISABLE), "*"]))
     try:
-        yield
+        with warnings.catch_warnings():  # libraries add filters of their own when they are imported
+            yield
     finally:
-        if before is None:
-            del os.environ[DISABLE]
-        else:
-            os.environ[DISABLE] = before
+        restore_environment(before)
 
 
 def _invoke(args: list[str], session: Session) -> int:

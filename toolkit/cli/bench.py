@@ -67,12 +67,14 @@ def _measure(resolved: Any, seconds: float) -> Bench:
 
     from toolkit.run.bench import measure
     from toolkit.run.machine import tune_allocator
+    from toolkit.run.process import alone
     from toolkit.run.signals import catch_signals
 
     tune_allocator()
     console = Console(file=sys.stderr)
     with (
         tempfile.TemporaryDirectory(prefix="vtk-bench-") as scratch,
+        alone(),
         catch_signals() as interrupt,
         console.status("") as status,
     ):

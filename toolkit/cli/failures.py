@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 import traceback
 
@@ -11,15 +9,14 @@ import click
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.exits import exit_error
+from toolkit.os_errors import os_error, resource_error
 from toolkit.run.signals import Interrupted
-
-_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
 
 
 def report(error: BaseException, *, with_traceback: bool = False) -> int:
     """Tell the user about ``error`` on stderr; returns the process's exit code."""
     if isinstance(error, BrokenPipeError):
-        return _reader_is_gone()
+        return int(ExitCode.READER_LEFT)  # a stream that is not the process's own; see toolkit.cli.streams
     shown = _expected(error)
     if shown is None:
         return _bug(error)
@@ -45,8 +42,8 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
     if isinstance(error, VtkError):
         return format_error(error), error.code
     if isinstance(error, SystemExit):  # nothing of ours calls sys.exit, so its code means nothing here
-        told = exit_error(error)
-        return format_error(told), told.code
+        left = exit_error(error)
+        return format_error(left), left.code
     if isinstance(error, click.ClickException):
         return _usage(error), ExitCode.USAGE
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -55,10 +52,8 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
         return str(error), error.code
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return _out_of_memory(error), ExitCode.OUT_OF_MEMORY
-    if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"error: {place}{os.strerror(error.errno)}", ExitCode.IO
-    return None
+    told = os_error(error) or resource_error(error)
+    return None if told is None else (format_error(told), told.code)
 
 
 def _usage(error: click.ClickException) -> str:
@@ -85,10 +80,3 @@ def _bug(error: BaseException) -> int:
     whose = blamed(error, Catalogue().plugins) or "this is a bug in the toolkit or in a plugin"
     click.echo(f"error: {whose}; please report it with the lines above", err=True)
     return int(ExitCode.BUG)
-
-
-def _reader_is_gone() -> int:
-    """Whoever read our output (``| head``) has closed it. Nothing more can be said, and nothing is wrong with us."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
-    return int(ExitCode.IO)

@@ -55,12 +55,14 @@ def command(
     paths, missing = find_files(files)
     answers = list(missing)
     if paths:
+        from toolkit.data.opencv import single_threaded
         from toolkit.models.bundle import Bundle
         from toolkit.run.predict import predict_files, require_predictions
 
         require_predictions(Path(run))
         bundle = Bundle.load(run, device=device or "auto")
-        answers += predict_files(bundle, paths, Path(draw) if draw is not None else None)
+        with single_threaded():
+            answers += predict_files(bundle, paths, Path(draw) if draw is not None else None)
     show(run, answers, top, as_csv=as_csv, as_json=as_json)
     return exit_code(answers)
 

@@ -92,11 +92,12 @@ def _test(resolved: Any, first: float, last: float, steps: int) -> RangeTest:
     from rich.console import Console
 
     from toolkit.run.lr_finder import find_rate
+    from toolkit.run.process import alone
     from toolkit.run.setup import prepare
     from toolkit.run.signals import catch_signals
 
     console = Console(file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="vtk-tune-") as scratch, catch_signals() as interrupt:
+    with tempfile.TemporaryDirectory(prefix="vtk-tune-") as scratch, alone(), catch_signals() as interrupt:
         run = prepare(resolved, console=console, directory=Path(scratch), interrupt=interrupt)
         with console.status(f"testing rates from {first:g} to {last:g}") as status:
             return find_rate(

@@ -13,9 +13,10 @@ TRACEBACK = "--traceback"
 
 @dataclass
 class Session:
-    """One call of ``vtk``: what is shown when something has failed."""
+    """One call of ``vtk``: what is shown when something has failed, and which verb it is once that is known."""
 
     traceback: bool = False
+    verb: str | None = None
 
 
 def common_options() -> list[click.Parameter]:

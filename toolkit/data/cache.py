@@ -25,6 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.home import expanded
+from toolkit.home import user_cache as home_cache
 from toolkit.run.files import open_new, temporary_beside
 
 __all__ = [
@@ -252,25 +254,19 @@ def cache_folder(chosen: str | None = None) -> Path:
     """The recipe's folder, else ``VTK_CACHE``, else one in the user's cache."""
     given = chosen or os.environ.get("VTK_CACHE")
     if given:
-        return Path(given).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("vision-toolkit") / "pictures"
+        return expanded(given)
+    return home_cache() / "pictures"
 
 
 def user_cache(name: str) -> Path | None:
     """Where what saves work but is needed by nobody is kept: in ``VTK_CACHE``, else in the user's cache.
 
-    None where that cannot be told, as for a user without a home.
+    None where there is no place for it.
     """
+    given = os.environ.get("VTK_CACHE")
     try:
-        given = os.environ.get("VTK_CACHE")
-        if given:
-            return Path(given).expanduser() / name
-        from platformdirs import user_cache_path
-
-        return user_cache_path("vision-toolkit") / name
-    except (OSError, RuntimeError, KeyError):
+        return (expanded(given) if given else home_cache()) / name
+    except (OSError, VtkError):
         return None
 
 

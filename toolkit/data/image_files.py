@@ -23,6 +23,7 @@ from toolkit.data.decode import (
 )
 from toolkit.data.sources.scan import scan
 from toolkit.errors import ExitCode, VtkError
+from toolkit.home import expanded
 
 __all__ = ["find_images", "read_image", "read_mask"]
 
@@ -49,7 +50,7 @@ def find_images(folder: str | os.PathLike[str], *, nested: bool = True) -> list[
     Raises:
         VtkError: there is no such folder, or no picture in it.
     """
-    root = Path(folder).expanduser()
+    root = expanded(folder)
     if not root.is_dir():
         raise VtkError("no such folder", place=str(root), code=ExitCode.NO_INPUT)
     pictures, _ = scan(root, nested=nested)

@@ -66,6 +66,15 @@ class Loader:
         """What to tell of ``error`` if it says that one of this loader's processes died."""
         return self._workers.death(error) if isinstance(self._workers, InProcesses) else None
 
+    def require_shared_memory(self) -> None:
+        """Refuse worker processes without room for the batches that they keep ready; reads one batch where it is tight.
+
+        Raises:
+            VtkError: there is too little shared memory (exit code 74).
+        """
+        if isinstance(self._workers, InProcesses):
+            self._workers.require_shared_memory(next(self.order.one_pass(0)))
+
     def close(self) -> None:
         self._workers.close()
 
@@ -102,6 +111,7 @@ def build_loader(
     start_method: str | None = None,
     on_bad_image: OnBadImage = "error",
     on_skip: OnSkip | None = None,
+    on_wait: Callable[[], None] | None = None,
 ) -> Loader:
     """A loader over a map-style dataset.
 
@@ -123,6 +133,7 @@ def build_loader(
         on_bad_image: ``skip`` leaves out samples for which ``dataset[i]`` raises an ``ImageError``. A dataset with
             ``__getitems__`` leaves out what it likes.
         on_skip: is told which samples a batch lacks, in the thread that asked for the batch; it may raise.
+        on_wait: is called every second while a batch of worker processes is awaited; it may raise.
     """
     order = SampleOrder(
         len(dataset),
@@ -137,7 +148,12 @@ def build_loader(
     fetch = Fetch(dataset, collate, on_bad_image)
     if count and chosen == "process":
         processes = InProcesses(
-            fetch, workers=count, prefetch=prefetch, pin_memory=pin_memory, start_method=start_method
+            fetch,
+            workers=count,
+            prefetch=prefetch,
+            pin_memory=pin_memory,
+            start_method=start_method,
+            on_wait=on_wait,
         )
         return Loader(order, processes, count=count, kind=chosen, on_skip=on_skip)
     fetcher = _Pinned(fetch) if pin_memory else fetch

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +17,7 @@ from toolkit.data.balance import Resampled
 from toolkit.data.decode import ImageError
 from toolkit.data.types import Batch, IndexBatch
 from toolkit.errors import ExitCode, VtkError
+from toolkit.os_errors import os_error, resource_error
 
 __all__ = ["Batches", "Fetch", "InCaller", "InProcesses", "InThreads", "Workers"]
 
@@ -23,6 +26,9 @@ _NAMED = 8
 _DEATH = re.compile(r"DataLoader worker \(pid")
 _OUTLAST = 120
 """Seconds that a process goes on serving after SIGTERM."""
+_LOOK = 1.0
+"""Seconds after which whoever waits for a batch looks up."""
+_LOOKED_UP = re.compile(r"DataLoader timed out")
 _DYING = 5.0
 """Seconds that a process may take to be gone."""
 
@@ -158,18 +164,27 @@ class InProcesses:
         prefetch: batches that each process keeps ready.
         pin_memory: copy batches to page-locked memory, in a thread of this process.
         start_method: ``fork``, ``spawn``, ``forkserver`` or None for the platform's own.
+        on_wait: is called every second while a batch is awaited; it may raise.
     """
 
     def __init__(
-        self, fetch: Fetcher, *, workers: int, prefetch: int, pin_memory: bool, start_method: str | None = None
+        self,
+        fetch: Fetcher,
+        *,
+        workers: int,
+        prefetch: int,
+        pin_memory: bool,
+        start_method: str | None = None,
+        on_wait: Callable[[], None] | None = None,
     ) -> None:
         import torch
         from torch.utils.data import DataLoader
 
         self._fetch = fetch
-        self._count = workers
+        self._count, self._prefetch = workers, prefetch
+        self._on_wait = on_wait
         self._order = _Restartable()
-        answers: Any = _Answers(fetch)
+        answers: Any = _Answers(fetch, workers, prefetch)
         order: Any = self._order
         self._loader: Any = DataLoader(
             answers,
@@ -179,6 +194,7 @@ class InProcesses:
             pin_memory=pin_memory,
             prefetch_factor=prefetch,
             persistent_workers=True,
+            timeout=_LOOK,
             worker_init_fn=_start_worker,
             generator=torch.Generator(),  # DataLoader would draw its base seed from the global one
             multiprocessing_context=start_method,
@@ -187,7 +203,7 @@ class InProcesses:
     def run(self, order: Order) -> Batches:
         self._order.begin(order)
         try:
-            for answer in self._loader:
+            for answer in self._answers(self._begun()):
                 self._order.answered += 1
                 if isinstance(answer, _Failure):
                     raise answer.error
@@ -197,6 +213,42 @@ class InProcesses:
             if death is None:
                 raise
             raise death from error
+
+    def require_shared_memory(self, indices: IndexBatch) -> None:
+        """Refuse what :func:`toolkit.data.sharing.share` would refuse later, judged by one batch.
+
+        Raises:
+            VtkError: there is too little shared memory (exit code 74), or the batch cannot be had.
+        """
+        from toolkit.data.sharing import is_tight, require_shared_memory, shared_bytes
+
+        if is_tight():
+            batch = self._fetch(indices)
+            require_shared_memory(shared_bytes(batch), workers=self._count, prefetch=self._prefetch)
+
+    def _begun(self) -> Any:
+        """torch's iterator over a pass; where not all of its processes can be started, those that were are ended."""
+        before = set(multiprocessing.active_children())
+        try:
+            return iter(self._loader)
+        except BaseException:
+            for process in set(multiprocessing.active_children()) - before:
+                process.kill()
+            raise
+
+    def _answers(self, iterator: Any) -> Batches:
+        while True:
+            try:
+                answer = next(iterator)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if not _LOOKED_UP.match(str(error)):
+                    raise
+                if self._on_wait is not None:
+                    self._on_wait()
+                continue
+            yield answer
 
     def death(self, error: Exception) -> VtkError | None:
         """What to tell of an error that says that a worker process died; None for any other error.
@@ -212,6 +264,8 @@ class InProcesses:
             first_line = f"DataLoader worker (pid {', '.join(dead)}) broke off in the middle of a batch" if dead else ""
         if not _DEATH.search(first_line):
             return None
+        if "Bus error" in first_line:
+            return resource_error(error)
         return VtkError(
             f"a loader process died: {first_line}{self._last_batch(first_line)}",
             hint="Often too little memory: lower loader.workers, or set loader.kind to thread. "
@@ -283,14 +337,22 @@ class _Failure:
 class _Answers:
     """What a worker process sees as its dataset."""
 
-    def __init__(self, fetch: Fetcher) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Fetcher, workers: int, prefetch: int) -> None:
+        self._fetch, self._workers, self._prefetch = fetch, workers, prefetch
 
     def __getitems__(self, indices: IndexBatch) -> Any:
+        from toolkit.data.sharing import share
+
         try:
-            return self._fetch(indices)
+            return share(self._fetch(indices), workers=self._workers, prefetch=self._prefetch)
         except VtkError as error:
             return _Failure(error)
+        except Exception as error:
+            # Rebuilt from its text in the main process, it would have lost its number and its path.
+            told = os_error(error) or resource_error(error)
+            if told is None:
+                raise
+            return _Failure(told)
 
 
 def _as_is(batch: Any) -> Any:
@@ -298,6 +360,13 @@ def _as_is(batch: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
+    from toolkit.data.sharing import end_on_lost_batches
+
+    end_on_lost_batches()
+    if "cv2" in sys.modules:
+        from toolkit.data.opencv import one_thread
+
+        one_thread()
     # Signals often reach the whole process group; only the main process decides what they mean.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "alarm"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.home import expanded
 from toolkit.models.sections import BackboneModel, CnnModel
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: b
         num_classes=len(meta["classes"]),
         image_size=meta["image_size"],
         pretrained=False if restored else section.wants_pretrained,
-        weights=Path(section.weights).expanduser() if section.weights and not restored else None,
+        weights=expanded(section.weights) if section.weights and not restored else None,
         dropout=section.dropout,
         drop_path=section.drop_path,
     )

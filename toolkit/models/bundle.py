@@ -178,9 +178,11 @@ class Bundle:
         from toolkit.data.types import Data
         from toolkit.hooks.manager import call_required
         from toolkit.models.weights import load_state, read_state
+        from toolkit.run.process import building
 
         data = Data(meta=self.meta, restored=True)
-        model: nn.Module = call_required(self.manager, "vtk_model", recipe=self.recipe, data=data)
+        with building():
+            model: nn.Module = call_required(self.manager, "vtk_model", recipe=self.recipe, data=data)
         weights = self.directory / WEIGHTS
         load_state(model, read_state(weights), heads=(), place=str(weights))
         return model.to(device).eval()

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.home import library_cache
+from toolkit.os_errors import os_error
 
 _PROBE_SECONDS = 10.0
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
@@ -49,7 +51,7 @@ def in_hub(repository: str, filename: str = "model.safetensors") -> Download:
     from huggingface_hub import try_to_load_from_cache
 
     name, _, revision = repository.partition("@")
-    found = try_to_load_from_cache(name, filename, revision=revision or None)
+    found = try_to_load_from_cache(name, filename, cache_dir=_repositories(), revision=revision or None)
     cached = Path(found) if isinstance(found, str) else None
     return Download(f"{name}/{filename}", repository=repository, filename=filename, cached=cached)
 
@@ -65,6 +67,8 @@ def fetch(download: Download) -> Path:
     try:
         return _from_url(download.url) if download.url else _from_hub(download)
     except Exception as error:
+        if told := os_error(error):
+            raise told from error
         # Sockets, HTTP, the hub's client and a wrong checksum each raise types of their own.
         raise VtkError(
             f"the pretrained weights {download.source} cannot be fetched: {_reason(error)}",
@@ -79,8 +83,20 @@ def _reason(error: Exception) -> str:
     return str(text).splitlines()[0]
 
 
+def hub_folder() -> Path:
+    """torch's own folder of what it has downloaded; one in the toolkit's cache for a user without a home."""
+    return library_cache(torch.hub.get_dir(), "torch", "TORCH_HOME")
+
+
+def _repositories() -> Path:
+    """The Hugging Face hub's own cache; one in the toolkit's cache for a user without a home."""
+    from huggingface_hub import constants
+
+    return library_cache(constants.HF_HUB_CACHE, "huggingface", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+
+
 def _hub_folder() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"
+    return hub_folder() / "checkpoints"
 
 
 def _from_url(url: str) -> Path:
@@ -98,7 +114,7 @@ def _from_hub(download: Download) -> Path:
     name, _, revision = str(download.repository).partition("@")
     filename = str(download.filename)
     _require_reachable(hf_hub_url(name, filename, revision=revision or None))
-    return Path(hf_hub_download(name, filename, revision=revision or None))
+    return Path(hf_hub_download(name, filename, cache_dir=_repositories(), revision=revision or None))
 
 
 def _require_reachable(url: str) -> None:

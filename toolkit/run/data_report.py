@@ -25,7 +25,9 @@ def report_on(resolved: ResolvedRecipe, *, console: Console) -> DataReport:
     Raises:
         VtkError: the task has no data set, or there are none to read.
     """
-    with StepDisplay(console):
+    from toolkit.data.opencv import single_threaded
+
+    with StepDisplay(console), single_threaded():
         return _report_on(resolved)
 
 

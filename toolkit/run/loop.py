@@ -19,6 +19,7 @@ from toolkit.run.loss_faults import held_out_loss, loss_error
 from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
 from toolkit.run.precision import answers_in
+from toolkit.run.signals import Interrupted
 from toolkit.run.skipped import watch, write_skipped
 from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
@@ -102,7 +103,7 @@ def train_epoch(run: Run, batches: Any) -> None:
     for _ in range(run.epoch_steps - position.epoch_step):
         if interrupt.code is not None:
             interrupt_training(run)
-        batch = next(batches)
+        batch = next_batch(run, batches)
         lr, samples = run.optimizer.param_groups[0]["lr"], samples_in(batch)
         # A step none of whose images can be read teaches nothing, but it has its place in epoch and schedule.
         teaches = samples > 0 or not is_nothing(batch)
@@ -130,6 +131,15 @@ def train_epoch(run: Run, batches: Any) -> None:
 def parts_of(batch: Any) -> Sequence[Any]:
     """The batches of an optimizer step."""
     return batch if isinstance(batch, MicroBatches) else (batch,)
+
+
+def next_batch(run: Run, batches: Any) -> Any:
+    """The next optimizer step's; a signal that comes while it is awaited is heeded at once."""
+    try:
+        return next(batches)
+    except Interrupted:
+        interrupt_training(run)
+        raise
 
 
 def samples_in(batch: Any) -> int:
@@ -218,15 +228,20 @@ def validate(run: Run) -> dict[str, float]:
     return {f"val/{k}": v for k, v in result.metrics.items()}
 
 
+def interrupt_evaluation(run: Run) -> None:
+    """Leave if a signal came; validation is done again from the checkpoint that is kept before it."""
+    if run.interrupt.code is not None:
+        if run.phase == "val":
+            keeping.save_checkpoint(run)
+        run.interrupt.check()
+
+
 def evaluator(run: Run) -> Evaluator:
     """Evaluates the run's model; a signal interrupts it after a checkpoint."""
 
     def each(done: int) -> None:
         run.eval_done = done
-        if run.interrupt.code is not None:
-            if run.phase == "val":
-                keeping.save_checkpoint(run)
-            run.interrupt.check()
+        interrupt_evaluation(run)
 
     model = answers_in(run.judged, run.recipe.inference.precision)
     return Evaluator(model, run.data, held_out_loss(run), run.device, run.seed, each, weigher(run.loss))
@@ -251,6 +266,7 @@ def training_loader(run: Run, options: LoaderSection | None = None) -> Any:
         pin_memory=run.device.type == "cuda",
         on_bad_image=run.data.on_bad_image,
         on_skip=watch(run, "train", len(samples)),
+        on_wait=run.interrupt.check,
     )
 
 
@@ -270,4 +286,5 @@ def evaluation_loader(run: Run, dataset: Any) -> Any:
         pin_memory=run.device.type == "cuda",
         on_bad_image=run.data.on_bad_image,
         on_skip=watch(run, split, len(dataset)),
+        on_wait=lambda: interrupt_evaluation(run),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.os_errors import os_error, resource_error
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run
@@ -17,8 +18,12 @@ __all__ = ["mendable"]
 def mendable(run: Run, error: BaseException) -> VtkError | None:
     """What to tell of an error that the recipe can be changed to avoid; None for any other, which is a bug."""
     detail = next(iter(str(error).splitlines()), "")
+    if told := os_error(error):
+        return told
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
         return _out_of_memory(run, detail)
+    if told := resource_error(error):
+        return told
     if isinstance(error, ValueError) and detail.startswith("Expected more than 1 value per channel when training"):
         return _one_value(run)
     return None

@@ -17,6 +17,7 @@ from toolkit.errors import VtkError
 from toolkit.run.batches import training_batches, with_samples
 from toolkit.run.loop import enter_stage, samples_in, training_loader
 from toolkit.run.meters import LossMeter
+from toolkit.run.process import alone
 from toolkit.run.setup import build_data, build_model, new_run
 from toolkit.run.step import inputs_of, targets_of
 
@@ -94,7 +95,7 @@ def make_plan(resolved: ResolvedRecipe, *, console: Console, trial: bool = False
         values=values_with_origins(resolved),
         extensions=list(resolved.extensions),
     )
-    with _scratch(trial) as directory:
+    with alone(), _scratch(trial) as directory:
         try:
             _fill(plan, resolved, console, directory)
         except VtkError as error:
@@ -152,6 +153,7 @@ def _plan_stage(plan: Plan, run: Run, stage: Stage) -> StagePlan:
     with training_loader(run) as loader:
         stage = replace(stage, batches=math.ceil(len(loader) / run.recipe.train.accumulate))
         plan.loader = loader.describe()
+        loader.require_shared_memory()
     counts = {True: 0, False: 0}
     for parameter in run.model.parameters():
         counts[parameter.requires_grad] += parameter.numel()

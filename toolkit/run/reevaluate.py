@@ -15,6 +15,7 @@ from toolkit.recipe.load import load_recipe
 from toolkit.run.directory import require_run
 from toolkit.run.finish import evaluate_final, report_items
 from toolkit.run.predict import require_predictions
+from toolkit.run.process import alone
 from toolkit.run.setup import build_data, new_run, place_model
 from toolkit.run.skipped import closing_line
 
@@ -57,6 +58,18 @@ def reevaluate(
     Raises:
         VtkError: no finished run, no such split, or data that do not fit the model.
     """
+    with alone():
+        return _evaluated(directory, console, display, split, flags, device)
+
+
+def _evaluated(
+    directory: Path,
+    console: Console,
+    display: Display,
+    split: str | None,
+    flags: Sequence[tuple[str, str]],
+    device: str | None,
+) -> Evaluation:
     require_predictions(require_run(directory))
     bundle = Bundle.load(directory)
     run = _open_run(bundle, directory, console, flags, device)

@@ -20,6 +20,7 @@ from toolkit.run.keeping import checkpoint_store, last_step
 from toolkit.run.machine import tune_allocator
 from toolkit.run.mendable import mendable
 from toolkit.run.precision import answers_note
+from toolkit.run.process import alone
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
 from toolkit.run.status import begin_status, end_status, has_status
@@ -66,12 +67,21 @@ def execute(
         resume: go on with the run in ``out``, exactly where it stopped.
         trace: is told every call of a hook, and is written into the run's directory, however the run ends.
 
+    One run at a time in a process, which is left as it was found (see :mod:`toolkit.run.process`). Where nobody reads
+    what the console says any more, the run goes on in silence.
+
     Raises:
-        VtkError: whatever a user can mend; also when a signal ended the run (130, 143).
+        VtkError: whatever a user can mend; also when a signal ended the run (130, 143), or when another thread of the
+            process is running a recipe (75).
     """
     started = time.monotonic()
     tune_allocator()
-    with catch_signals() as interrupt, open_directory(resolved.recipe.name, out, resume) as directory:
+    with (
+        alone(),
+        unheard(console),
+        catch_signals() as interrupt,
+        open_directory(resolved.recipe.name, out, resume) as directory,
+    ):
         try:
             snapshot = load_snapshot(directory, console) if resume else None
             run = prepare(
@@ -86,6 +96,20 @@ def execute(
         outcome = _outcome(run, directory, finished, time.monotonic() - started)
         _end(directory, "finished", metrics=outcome.metrics, split=outcome.split, stop_reason=run.stop_reason)
         return outcome
+
+
+@contextmanager
+def unheard(console: Console) -> Iterator[None]:
+    """Within, a console whose reader leaves falls silent; rich would end the process."""
+
+    def fall_silent() -> None:
+        console.quiet = True
+
+    before, console.on_broken_pipe = console.on_broken_pipe, fall_silent  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        console.on_broken_pipe = before  # type: ignore[method-assign]
 
 
 def load_snapshot(directory: Path, console: Console) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pydantic import Field
 from toolkit.data.opencv import cv2
 from toolkit.data.sources.index import Found, ImageArrays, ImageFiles, Source
 from toolkit.errors import ExitCode, VtkError
+from toolkit.home import user_cache
 from toolkit.run.files import new_directory
 from vtk_classification.drawn.creatures import KINDS, draw_creature
 from vtk_classification.drawn.shapes import SHAPES, draw_shape
@@ -51,10 +52,8 @@ class Drawn(Source):
 
     def folder(self) -> Path:
         """Where the creatures are kept."""
-        from platformdirs import user_cache_path
-
         total = self.count + self.test_count
-        return user_cache_path("vision-toolkit") / "drawn" / f"creatures-v{_VERSION}-{total}-seed{self.seed}"
+        return user_cache() / "drawn" / f"creatures-v{_VERSION}-{total}-seed{self.seed}"
 
     def is_drawn(self) -> bool:
         """Whether nothing has to be drawn any more. Shapes are drawn anew each time, in less than a second."""

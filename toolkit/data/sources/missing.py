@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.home import expanded
 
 __all__ = ["existing_file", "existing_folder", "listed"]
 
@@ -22,7 +23,7 @@ def listed(items: Iterable[object]) -> str:
 
 def existing_folder(path: str, obtain: str | None = None) -> Path:
     """The folder, or an error that says how to get it (``obtain``)."""
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not folder.is_dir():
         what = "this is a file, not a folder" if folder.exists() else "there is no such folder"
         raise _missing(folder, what, obtain)
@@ -31,7 +32,7 @@ def existing_folder(path: str, obtain: str | None = None) -> Path:
 
 def existing_file(path: str, obtain: str | None = None) -> Path:
     """The file, or an error that says how to get it (``obtain``)."""
-    file = Path(path).expanduser()
+    file = expanded(path)
     if not file.is_file():
         raise _missing(file, "this is not a file" if file.exists() else "there is no such file", obtain)
     return file

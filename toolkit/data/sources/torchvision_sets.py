@@ -11,6 +11,7 @@ from pydantic import Field
 
 from toolkit.data.sources.index import Found, ImageArrays, Source
 from toolkit.errors import ExitCode, VtkError
+from toolkit.home import expanded, user_cache
 
 __all__ = ["TorchvisionSet"]
 
@@ -57,10 +58,8 @@ class TorchvisionSet(Source):
     def folder(self) -> Path:
         """Where the files are, or will be."""
         if self.root is not None:
-            return Path(self.root).expanduser()
-        from platformdirs import user_cache_path
-
-        return user_cache_path("vision-toolkit") / "datasets"
+            return expanded(self.root)
+        return user_cache() / "datasets"
 
     def downloads(self) -> list[str]:
         known, root = _KNOWN[self.name], self.folder()
