@@ -27,7 +27,8 @@ README = (ROOT / "README.md").read_text()
 def commands() -> list[str]:
     """Every ``vtk`` command in a console block or a table cell."""
     blocks = re.findall(r"```console\n(.*?)```", README, re.S)
-    shown = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ vtk")]
+    lines = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    shown = [command for line in lines for command in line.split(" && ") if command.startswith("vtk ")]
     return list(dict.fromkeys(shown + re.findall(r"^\|[^|]*\| `(vtk [^`]*)` \|$", README, re.M)))
 
 
