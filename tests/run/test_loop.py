@@ -15,6 +15,8 @@ from toolkit.run.loop import fit
 from toolkit.run.run import Run
 
 QUIET = "extensions: {checkpoints: false, metrics: false, tensorboard: false, progress: false}\n"
+pytestmark = pytest.mark.formats
+
 MakeRun = Callable[..., Run]
 
 
@@ -28,7 +30,7 @@ def trained(run: Run) -> Run:
 
 
 def test_training_equals_a_plain_loop_to_the_bit(make_run: MakeRun) -> None:
-    run = make_run("optimizer={name: sgd, lr: 0.01, momentum: 0.9}")
+    run = make_run("train.precision=fp32", "optimizer={name: sgd, lr: 0.01, momentum: 0.9}")
     fit(run)
     assert torch.equal(weights(run), reference_epochs(seed=0, epochs=2, batch_size=8))
 
@@ -70,6 +72,7 @@ def test_a_stage_of_steps_cycles_through_the_data(make_run: MakeRun) -> None:
 
 def test_accumulated_batches_make_the_step_of_the_large_batch(make_run: MakeRun) -> None:
     plain = ("model.dropout=0.0", "optimizer={name: sgd, lr: 0.01}", "loader.shuffle=false", "train.epochs=1")
+    plain = (*plain, "train.precision=fp32")
     large = trained(make_run(*plain, "train.batch_size=24"))
     small = trained(make_run(*plain, "train.batch_size=8", "train.accumulate=3"))
     assert (large.step, small.step) == (3, 3)
