@@ -37,6 +37,8 @@ __all__ = [
     "Store",
     "cache_folder",
     "free_memory",
+    "own_group",
+    "require_cache",
     "trim",
     "user_cache",
 ]
@@ -270,6 +272,40 @@ def user_cache(name: str) -> Path | None:
         return None
 
 
+def own_group(folder: Path, place: str) -> str:
+    """What the pictures of a place are kept under; a user's own where those of another may not be added to."""
+    group = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:16]
+    if not os.path.lexists(folder / group) or os.access(folder / group, os.W_OK | os.X_OK):
+        return group
+    return hashlib.sha256(f"{place}\0{_user()}".encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def require_cache(folder: Path, group: str) -> None:
+    """Refuse a cache that a run could not use; nothing is made.
+
+    Raises:
+        VtkError: it cannot be written (exit code 73).
+    """
+    there = next(place for place in (folder / group, folder, *folder.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise _unusable(folder, os.strerror(errno.ENOTDIR))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _unusable(folder, os.strerror(errno.EACCES))
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _unusable(folder: Path, why: str) -> VtkError:
+    return VtkError(
+        f"the cache cannot be used: {why}",
+        place=str(folder),
+        hint="name another folder with data.cache.folder or VTK_CACHE, or set data.cache to off",
+        code=ExitCode.CANNOT_CREATE,
+    )
+
+
 def trim(folder: Path, group: str, limit: int) -> int:
     """Marks a group as in use and removes those unused for longest until ``limit`` bytes are kept at most.
 
@@ -286,7 +322,8 @@ def trim(folder: Path, group: str, limit: int) -> int:
 
     try:
         (folder / group).mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        # A lock for each user: in a folder that many share, none may write what another has made.
+        with FileLock(folder / f".lock-{_user()}"):
             (folder / group / _USED).touch()
             sizes = {found.name: _size(found) for found in folder.iterdir() if _is_group(found)}
             others = sorted((name for name in sizes if name != group), key=lambda name: _last_use(folder / name))
@@ -297,12 +334,7 @@ def trim(folder: Path, group: str, limit: int) -> int:
                 shutil.rmtree(folder / name, ignore_errors=True)
                 total -= sizes[name]
     except OSError as error:
-        raise VtkError(
-            f"the cache cannot be used: {error.strerror or error}",
-            place=str(folder),
-            hint="name another folder with data.cache.folder or VTK_CACHE, or set data.cache to off",
-            code=ExitCode.CANNOT_CREATE,
-        ) from error
+        raise _unusable(folder, error.strerror or str(error)) from error
     return sizes[group]
 
 

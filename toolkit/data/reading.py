@@ -6,7 +6,6 @@ Training pictures are kept as decoded (brought down to ``shrink``), evaluated on
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,7 +17,18 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from toolkit.data.cache import DiskStore, MemoryStore, PictureKeys, PlaceKeys, Store, cache_folder, free_memory, trim
+from toolkit.data.cache import (
+    DiskStore,
+    MemoryStore,
+    PictureKeys,
+    PlaceKeys,
+    Store,
+    cache_folder,
+    free_memory,
+    own_group,
+    require_cache,
+    trim,
+)
 from toolkit.data.decode import Encoded, ImageError, reduction
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.resize import area_resized, filtered
@@ -200,8 +210,9 @@ class Keep:
         if kind == "ram":
             return MemoryStore(), "in memory"
         folder = cache_folder(self.section.folder if self.section is not None else None)
-        group = hashlib.sha256(os.path.dirname(os.path.abspath(paths[0])).encode()).hexdigest()[:16]
+        group = own_group(folder, os.path.dirname(os.path.abspath(paths[0])))
         if not self.writes:
+            require_cache(folder, group)
             return None, f"on disk, in {folder}"
         with step("looking through the cache", None, "images"):
             kept = trim(folder, group, int(self._room()))

@@ -34,6 +34,7 @@ from toolkit.recipe.source import Document, extends_chain, parse_document, read_
 from toolkit.recipe.validate import validate
 
 _FILE_KEYS = ("extends", "demo")
+_LONGEST_NAME = 100
 
 
 def load_recipe(
@@ -104,7 +105,8 @@ def resolve_document(
         root = apply(root, flag_assignments(options_of(task), given, task.schema, root), task.schema)
     root = fill_names(apply(root, assignments, task.schema), task.schema)
     if not _has_name(root):
-        root = root.with_entry("name", Entry(DEFAULT, ScalarNode(document.stem, DEFAULT, document.stem, plain=False)))
+        name = name_from(document.stem)
+        root = root.with_entry("name", Entry(DEFAULT, ScalarNode(name, DEFAULT, name, plain=False)))
     return _Finish(root, task, catalogue, document.display, layered.demo).resolved()
 
 
@@ -113,6 +115,12 @@ def _by_flag(flags: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
     for flag, value in flags:
         given.setdefault(flag, []).append(value)
     return given
+
+
+def name_from(stem: str) -> str:
+    """A file's name as a recipe's: bytes that are no UTF-8 become their numbers, what is too long is cut."""
+    readable = "".join(f"-{ord(c) - 0xDC00:02x}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in stem)
+    return readable[:_LONGEST_NAME]
 
 
 def _has_name(root: MapNode) -> bool:

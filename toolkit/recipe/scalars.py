@@ -59,6 +59,17 @@ def is_number(text: str) -> bool:
     return bool(_INT.fullmatch(text) or _FLOAT.fullmatch(text))
 
 
+def not_allowed(character: str) -> str:
+    """Why a character may not be in a recipe; a surrogate stands for a byte of a file's name that is no UTF-8."""
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:
+        return (
+            f"the byte 0x{number - 0xDC00:02X} in this name is no UTF-8, which a recipe's text must be (names within a "
+            "folder of data need not): rename it, or give a link to it that has a plain name"
+        )
+    return f"the character U+{number:04X} is not allowed in a recipe"
+
+
 def check_text(text: str) -> None:
     """Refuses characters that no recipe text needs and that break files, paths and terminals.
 
@@ -67,4 +78,4 @@ def check_text(text: str) -> None:
     """
     found = _CONTROL.search(text)
     if found:
-        raise ValueError(f"the character U+{ord(found.group()):04X} is not allowed in a recipe")
+        raise ValueError(not_allowed(found.group()))

@@ -17,7 +17,7 @@ import yaml
 from toolkit.errors import VtkError
 from toolkit.recipe.nodes import Entry, ListNode, MapNode, Mark, Node, ScalarNode
 from toolkit.recipe.problems import Problem, RecipeError
-from toolkit.recipe.scalars import check_text, resolve
+from toolkit.recipe.scalars import check_text, not_allowed, resolve
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
@@ -75,7 +75,7 @@ def compose(text: str, place: Place) -> Node | None:
     bad = _UNPRINTABLE.search(text)
     if bad:
         mark = place(*_position(text[: bad.start()]))
-        raise _fault(mark, f"the character U+{ord(bad.group()):04X} is not allowed in a recipe")
+        raise _fault(mark, not_allowed(bad.group()))
     return _Builder(text, place).document()
 
 
