@@ -88,7 +88,8 @@ def _as_json(manifest: Mapping[str, Any], writing: Step) -> Iterator[str]:
         for number, (name, values) in enumerate(manifest.get(part, {}).items()):
             yield f'{"," if number else ""}\n  "{name}": ['
             for place, some in enumerate(_batched(values)):
-                yield ("," if place else "") + "\n   " + ",\n   ".join([json.dumps(value) for value in some])
+                lines = json.dumps(some, separators=(",\n   ", ": "))  # without indent it is compiled code that writes
+                yield ("," if place else "") + "\n   " + lines[1:-1]
                 writing.more(len(some) if part == "samples" else 0)
             yield "]"
         yield "}"

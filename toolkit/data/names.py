@@ -90,12 +90,17 @@ class Names(Sequence[str]):
         return self._text[self._ends[at] : self._ends[at + 1]].tobytes().decode(_CODING, _SURROGATES)
 
     def __iter__(self) -> Iterator[str]:
+        for name in self.encoded():
+            yield name.decode(_CODING, _SURROGATES)
+
+    def encoded(self) -> Iterator[bytes]:
+        """The names in UTF-8."""
         for start in _portions(len(self)):
             ends = self._ends[start : start + _AT_ONCE + 1]
             text = self._text[ends[0] : ends[-1]].tobytes()
             bounds = (ends - ends[0]).tolist()
             for a, b in pairwise(bounds):
-                yield text[a:b].decode(_CODING, _SURROGATES)
+                yield text[a:b]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Names):

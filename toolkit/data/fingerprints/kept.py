@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from toolkit.data.cache import user_cache
 from toolkit.data.file_states import CHANGED, MODIFIED, States
-from toolkit.data.names import Locations
+from toolkit.data.names import Locations, Names
 
 __all__ = ["FEWEST", "Hashes", "Kept"]
 
@@ -118,12 +118,13 @@ class Kept:
 
 def _keys(root: str, paths: Sequence[str], states: States, places: Labels) -> Bytes16:
     """BLAKE2b of each file's path and state, uint8, shape (n, 16)."""
-    names = paths.names if isinstance(paths, Locations) else paths
+    names = Names.of(paths.names if isinstance(paths, Locations) else paths).take(places)
     start = hashlib.blake2b(os.fsencode(root) + b"\0", digest_size=16)
+    known, width = states[places].tobytes(), states.itemsize * states.shape[1]
     keys = bytearray(16 * len(places))
-    for row, place in enumerate(places.tolist()):
+    for row, name in enumerate(names.encoded()):
         digest = start.copy()
-        digest.update(states[place].tobytes() + names[place].encode(errors="surrogatepass"))
+        digest.update(known[width * row : width * row + width] + name)
         keys[16 * row : 16 * row + 16] = digest.digest()
     return np.frombuffer(keys, np.uint8).reshape(-1, 16)
 

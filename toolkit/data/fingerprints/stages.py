@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from toolkit.data.file_states import SIZE, States
 from toolkit.data.fingerprints.kept import Hashes, Kept
+from toolkit.data.names import Locations
 from toolkit.progress import step
 
 __all__ = ["END", "equal_files"]
@@ -116,7 +117,8 @@ def _fill(
 
     def portion(start: int) -> tuple[Labels, bytes]:
         rows = missing[start : start + _AT_ONCE]
-        files = zip([paths[place] for place in places[rows].tolist()], sizes[rows].tolist(), strict=True)
+        some = paths.take(places[rows]) if isinstance(paths, Locations) else [paths[place] for place in places[rows]]
+        files = zip(some, sizes[rows].tolist(), strict=True)
         return rows, b"".join([read(path, size) for path, size in files])
 
     starts = range(0, len(missing), _AT_ONCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "ImageArrays", "ImageFiles", "Source", "class_map", "natural_key"]
 
 Targets = npt.NDArray[np.int64]
+_AT_ONCE = 4096
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -83,7 +84,7 @@ class ImageFiles:
         """
         if self.known_states is None:
             with step("looking at sizes", len(self)) as looking:
-                found = file_states(_counted(self.locations, looking))
+                found = np.concatenate(list(_states_in_portions(self.locations, looking)))
             object.__setattr__(self, "known_states", found)
         assert self.known_states is not None
         return self.known_states
@@ -101,10 +102,11 @@ class ImageFiles:
         )
 
 
-def _counted(paths: Iterable[str], looking: Step) -> Iterator[str]:
-    for path in paths:
-        looking.more()
-        yield path
+def _states_in_portions(paths: Locations, looking: Step) -> Iterator[States]:
+    for start in range(0, max(len(paths), 1), _AT_ONCE):
+        some = paths[start : start + _AT_ONCE]
+        yield file_states(some)
+        looking.more(len(some))
 
 
 @dataclass(frozen=True)
