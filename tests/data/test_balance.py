@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from toolkit.data.balance import (
     EpochDraw,
+    Resampled,
     effective_number,
     inverse_frequency,
     label_rarity,
@@ -159,3 +161,26 @@ def test_a_resampled_dataset_says_what_the_loader_asks_and_travels_to_other_proc
     assert data.thread_safe
     copy = pickle.loads(pickle.dumps(data))
     np.testing.assert_array_equal(copy.draw.samples(0, 1)[0], data.draw.samples(0, 1)[0])
+
+
+def test_no_repetition_of_a_sample_is_augmented_like_another() -> None:
+    """Also not the 4,097th, whose epoch once was the first's, counted in 32 bits."""
+    count = 4_200
+
+    class Seen:
+        in_memory = thread_safe = True
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: SampleIndex) -> int:
+            return index.key
+
+        def __getitems__(self, indices: Sequence[int]) -> list[int]:
+            return [index.key for index in IndexBatch.of(indices)]
+
+    draw = EpochDraw("oversample", classes=np.array([0] + [1] * count), weights=np.ones(count + 1))
+    shown = resampled(Seen(), draw).__getitems__(IndexBatch(np.arange(len(draw)), seed=3, epoch=0))
+    assert len(set(shown)) == len(shown) >= 2 * count
+    singly = Resampled(Seen(), draw)
+    assert [singly[SampleIndex(i, seed=3)] for i in range(0, len(draw), 997)] == shown[::997]

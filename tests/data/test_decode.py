@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import zlib
@@ -15,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from toolkit.data.decode import ImageError, decode, decode_bytes
-from toolkit.errors import ExitCode
+from toolkit.data.decode import Encoded, ImageError, decode, decode_bytes
+from toolkit.errors import ExitCode, VtkError
 
 
 def test_golden_pixels(golden_name: str, golden: dict[str, Any], tmp_path: Path) -> None:
@@ -214,3 +215,25 @@ def test_a_second_size_does_not_get_round_the_cap() -> None:
     crafted = data[: start + 2 + length] + bytes(header) + data[start + 2 + length :]
     with pytest.raises(ImageError, match="two sizes"):
         decode_bytes(crafted, "a.jpg", max_pixels=1000)
+
+
+def test_running_out_of_memory_is_no_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever library meets it: the run ends, and no image is left out."""
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(stream, "JPEG")
+    encoded = Encoded(stream.getvalue(), "a.jpg")
+
+    def opencv_has_none(*_: object) -> None:
+        error = cv2.error("Failed to allocate 178956970 bytes in function 'OutOfMemoryError'")
+        error.code = -4
+        raise error
+
+    def python_has_none(*_: object) -> None:
+        raise MemoryError
+
+    for fails in (opencv_has_none, python_has_none):
+        monkeypatch.setattr(cv2, "imdecode", fails)
+        with pytest.raises(VtkError, match="out of memory") as caught:
+            encoded.pixels()
+        assert not isinstance(caught.value, ImageError)
+        assert (caught.value.code, caught.value.place) == (ExitCode.OUT_OF_MEMORY, "a.jpg")

@@ -304,3 +304,15 @@ def test_a_killed_worker_ends_the_run_and_names_its_files(kaggle: Path, tmp_path
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["status"] == "failed"
     assert "a loader process died" in status["reason"]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_batch_with_a_single_readable_image_waits_where_batch_norm_could_not_learn_from_it(
+    spoilt: Path, tmp_path: Path, accumulate: int
+) -> None:
+    small = "model={name: backbone, arch: 'torchvision:shufflenet_v2_x0_5', pretrained: false}"  # to 1 x 1 pixels
+    sets = (small, "train.batch_size=2", f"train.accumulate={accumulate}", "train.epochs=1", "data.augment=none")
+    outcome, said = run(spoilt, tmp_path / "run", *sets, "data.image_size=32", "data.resize=36")
+    assert outcome.steps > 0
+    assert said.count("batch norm cannot learn from it") == 1
+    assert listed(tmp_path / "run")["train"]

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from toolkit.data.types import Batch
 
-__all__ = ["Incomplete", "Lacking", "OnBadImage", "Skipped", "incomplete", "is_empty", "left_out"]
+__all__ = ["Incomplete", "Lacking", "OnBadImage", "Skipped", "incomplete", "is_empty", "left_out", "without_samples"]
 
 OnBadImage = Literal["error", "skip"]
 
@@ -68,6 +68,12 @@ def left_out(batch: Any) -> tuple[Any, tuple[Skipped, ...]]:
     if isinstance(batch, Lacking):
         return batch
     return batch, batch.skipped if isinstance(batch, Incomplete) else ()
+
+
+def without_samples(batch: Incomplete) -> Incomplete:
+    """The batch with the samples that are left taken out as well; they are no unreadable ones."""
+    rest = Batch(*(part if part is None else part[:0] for part in batch))
+    return incomplete(rest, (), batch.skipped)
 
 
 def is_empty(batch: Any) -> bool:

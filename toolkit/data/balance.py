@@ -29,8 +29,8 @@ Draw = Literal["weighted", "oversample", "undersample"]
 
 # Keeps the draws apart from other randomness of the same seed.
 _PURPOSE = 0xBA1A_4CE5
-# A repeated sample is augmented as if it came from another epoch, one that no run ever reaches.
-_COPY_EPOCHS = 1 << 20
+# A repeated sample is augmented as if it came in a run of another seed.
+_COPY_SEEDS, _SEEDS = 0x9E3779B97F4A7C15, 1 << 64
 
 
 def inverse_frequency(counts: Sequence[int] | npt.NDArray[np.int64]) -> Floats:
@@ -155,7 +155,7 @@ class Resampled:
         seed, epoch = getattr(index, "seed", 0), getattr(index, "epoch", 0)
         samples, copies = self.draw.samples(seed, epoch)
         sample, copy = int(samples[int(index)]), int(copies[int(index)])
-        return self.dataset[SampleIndex(sample, seed=seed, epoch=epoch + _COPY_EPOCHS * copy)]
+        return self.dataset[SampleIndex(sample, seed=_seed(seed, copy), epoch=epoch)]
 
 
 class ResampledBatches(Resampled):
@@ -170,8 +170,8 @@ class ResampledBatches(Resampled):
         skipped: list[Skipped] = []
         for copy in np.unique(copies):
             chosen = np.flatnonzero(copies == copy)
-            epoch = batch.epoch + _COPY_EPOCHS * int(copy)
-            part = self.dataset.__getitems__(IndexBatch(samples[chosen], seed=batch.seed, epoch=epoch))
+            seed = _seed(batch.seed, int(copy))
+            part = self.dataset.__getitems__(IndexBatch(samples[chosen], seed=seed, epoch=batch.epoch))
             if isinstance(part, Incomplete):
                 skipped += part.skipped
                 chosen = chosen[list(part.places)]
@@ -185,6 +185,11 @@ class ResampledBatches(Resampled):
 def resampled(dataset: Any, draw: EpochDraw) -> Resampled:
     """The dataset as ``draw`` shows it, by whole batches where the dataset does so."""
     return (ResampledBatches if hasattr(dataset, "__getitems__") else Resampled)(dataset, draw)
+
+
+def _seed(seed: int, copy: int) -> int:
+    """A seed of its own for each repetition of a sample within an epoch: an odd step meets all 2⁶⁴ before one again."""
+    return (seed + copy * _COPY_SEEDS) % _SEEDS
 
 
 def _evenly(rng: np.random.Generator, members: Indices, count: int) -> Indices:

@@ -94,6 +94,8 @@ _REDUCED = {
 }
 
 
+# cv::Error::StsNoMem
+_CV2_NO_MEMORY = -4
 _REMEDY = "Mend, replace or remove it, then start again."
 
 
@@ -247,9 +249,23 @@ def told(name: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except MalformedError as error:
         raise ImageError(name, str(error)) from None
+    except MemoryError as error:
+        raise _out_of_memory(name) from error
     except Exception as error:
-        # Pillow answers damage with whatever its parser ran into, SyntaxError and MemoryError included.
+        if getattr(error, "code", None) == _CV2_NO_MEMORY and isinstance(error, cv2.error):
+            raise _out_of_memory(name) from error
+        # Pillow answers damage with whatever its parser ran into, SyntaxError included.
         raise ImageError(name, f"cannot be decoded: {_first_line(error)}") from error
+
+
+def _out_of_memory(name: str | os.PathLike[str]) -> VtkError:
+    """No fault of the file, so it is never left out for it."""
+    return VtkError(
+        "out of memory while the picture was decoded",
+        place=os.fspath(name),
+        hint="set loader.workers to fewer, data.cache to off, or make the picture smaller",
+        code=ExitCode.OUT_OF_MEMORY,
+    )
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from toolkit.data.bad_images import is_empty
+from toolkit.data.bad_images import Incomplete, is_empty, without_samples
 from toolkit.data.types import BatchKey
 from toolkit.hooks.answers import wrong_answer
 from toolkit.run.copying import to_device
@@ -69,7 +69,8 @@ def training_batches(run: Run) -> Generator[Any, None, None]:
     first_pass = position.epoch - position.stage_epoch + (0 if counts_steps else position.stage_epoch)
     done = (position.stage_step if counts_steps else position.epoch_step) * accumulate
     passes, start = divmod(done, len(run.loader))
-    with closing(run.loader.batches(first_pass + passes, start)) as source:
+    with closing(run.loader.batches(first_pass + passes, start)) as loaded:
+        source = _learnable(run, loaded)
         groups = (
             source if accumulate == 1 else _groups(source, accumulate, None if counts_steps else len(run.loader), start)
         )
@@ -82,6 +83,25 @@ def training_batches(run: Run) -> Generator[Any, None, None]:
                 yield MicroBatches(ready(b, run.data, run.device, replace(key, part=part)) for part, b in parts)
             else:
                 yield ready(group, run.data, run.device, key)
+
+
+def _learnable(run: Run, batches: Iterator[Any]) -> Iterator[Any]:
+    """The batches; one that lacks images and has a single other left is made empty where the model has batch norm.
+
+    The loader never makes a batch of one sample either: batch norm cannot learn from it.
+    """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    lonely = any(isinstance(module, _BatchNorm) for module in run.model.modules())
+    said = False
+    for batch in batches:
+        if lonely and isinstance(batch, Incomplete) and len(batch.places) == 1:
+            if not said:
+                run.say(
+                    "note: of some batches one image alone can be read; batch norm cannot learn from it, and it waits"
+                )
+            said, batch = True, without_samples(batch)
+        yield batch
 
 
 def _groups(source: Iterator[Any], size: int, per_pass: int | None, start: int) -> Iterator[MicroBatches]:
