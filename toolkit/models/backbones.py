@@ -17,6 +17,7 @@ from torch import nn
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models import from_timm, from_torchvision
+from toolkit.models.foreign_weights import by_shapes, without_prefixes
 from toolkit.models.library import Form, Library, Preprocessing, wrong_image_size
 from toolkit.models.parts import heads
 from toolkit.models.weights import Download, fetch, load_state, read_state
@@ -84,6 +85,8 @@ def create(
     image_size: int,
     pretrained: Pretrained = False,
     weights: Path | None = None,
+    match: Literal["names", "shapes"] = "names",
+    head: Literal["keep", "new"] | None = None,
     dropout: float = 0.0,
     drop_path: float = 0.0,
 ) -> Backbone:
@@ -99,6 +102,8 @@ def create(
             otherwise leaves a note and the model as initialised.
         weights: a local file to load instead; see :func:`toolkit.models.weights.read_state`. A head for another number
             of classes is left as initialised.
+        match: how its tensors find their places: by name, or by order and shape.
+        head: of that file: ``keep`` refuses one for another number of classes, ``new`` takes none.
 
     Raises:
         VtkError: unknown name; weights that cannot be had or do not fit; an image size that the network cannot take.
@@ -106,7 +111,7 @@ def create(
     arch = resolve(name)
     form = Form(num_classes, image_size, dropout, drop_path)
     if weights is not None:
-        built = Backbone(_from_file(arch, form, weights), arch)
+        built = _from_file(arch, form, weights, match, head)
     elif pretrained:
         built = _from_published(arch, form, optional=pretrained == "auto")
     else:
@@ -130,11 +135,54 @@ def preprocessing(name: str, image_size: int | None = None) -> Preprocessing:
     return arch.home.preprocessing(arch.name, image_size)
 
 
-def _from_file(arch: Arch, form: Form, path: Path) -> nn.Module:
+def _from_file(arch: Arch, form: Form, path: Path, match: str, head: str | None) -> Backbone:
     model = arch.home.build(arch.name, form)
-    state = arch.home.convert(arch.name, model, read_state(path))
-    load_state(model, state, heads=heads(model), place=str(path))
-    return model
+    own, parts = model.state_dict(), heads(model)
+    state = without_prefixes(read_state(path), own)
+    # The order of a safetensors file is that of the names, and says nothing of the layers.
+    ordered = path.suffix != ".safetensors" and not path.is_dir()
+    matched = by_shapes(state, own, parts) if ordered else None
+    notes = []
+    if match == "shapes":
+        if matched is None:
+            raise _ambiguous(path, ordered)
+        state = matched
+        notes.append(f"the {len(state)} tensors of {path} were matched by order and shape, not by name")
+    try:
+        state = arch.home.convert(arch.name, model, state)
+        kept = load_state(model, state, heads=parts, place=str(path), keep_head=head != "new")
+    except VtkError as error:
+        if match == "names" and matched is not None:
+            error.hint = (
+                "only the names differ: order and shapes are this architecture's; to go by those, set "
+                f"model.weights: {{file: {path}, match: shapes}}"
+            )
+        raise
+    return Backbone(model, arch, [*notes, _head_note(path, form.num_classes, kept, head)])
+
+
+def _ambiguous(path: Path, ordered: bool) -> VtkError:
+    return VtkError(
+        "the weights cannot be matched one to one by order and shape"
+        + ("" if ordered else ": a safetensors file keeps no order"),
+        place=str(path),
+        hint="leave match: shapes out, or rename the file's tensors after the architecture's own",
+        code=ExitCode.RECIPE,
+    )
+
+
+def _head_note(path: Path, num_classes: int, kept: bool, head: str | None) -> str:
+    if kept:
+        said = "" if head == "keep" else "; set model.head: new where its classes are others"
+        return f"the head of {path}, for {num_classes} classes, is kept{said}"
+    if head == "keep":
+        raise VtkError(
+            f"the head of the weights is not one for {num_classes} classes, and model.head: keep wants it kept",
+            place=str(path),
+            hint="set model.head: new, or leave it out",
+            code=ExitCode.RECIPE,
+        )
+    return f"the head of {path} is left out; one for {num_classes} classes starts anew"
 
 
 def _from_published(arch: Arch, form: Form, *, optional: bool) -> Backbone:

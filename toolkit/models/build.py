@@ -50,12 +50,15 @@ def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: b
             hint="set data.grey: false; grey pictures then come as three equal channels",
             code=ExitCode.RECIPE,
         )
+    file = section.weights_file
     built = create(
         section.arch,
         num_classes=len(meta["classes"]),
         image_size=meta["image_size"],
         pretrained=False if restored else section.wants_pretrained,
-        weights=expanded(section.weights) if section.weights and not restored else None,
+        weights=expanded(file.file) if file is not None and not restored else None,
+        match="names" if file is None else file.match,
+        head=section.head,
         dropout=section.dropout,
         drop_path=section.drop_path,
     )

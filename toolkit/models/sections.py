@@ -56,6 +56,17 @@ class CnnModel(Section):
         return CnnForm(**{**vars(base), **values})
 
 
+class WeightsFile(Section):
+    """A file of weights, and how its tensors find their places."""
+
+    file: str = Field(description="Local file: .safetensors, .pt or .pth.")
+    match: Literal["names", "shapes"] = Field(
+        default="names",
+        description="`shapes` goes by the order and shapes of the tensors, for files of another implementation of the "
+        "same network; refused where that is not one to one.",
+    )
+
+
 class BackboneModel(Section):
     """A classifier of torchvision or timm with a head for the recipe's classes."""
 
@@ -69,7 +80,14 @@ class BackboneModel(Section):
         description="Start from the library's weights; true unless `weights` is given. `auto` starts untrained where "
         "they cannot be had, and says so.",
     )
-    weights: str | None = Field(None, description="Start from this local file: .safetensors, .pt or .pth.")
+    weights: str | WeightsFile | None = Field(
+        None, description="Start from this local file: .safetensors, .pt or .pth; it wins over `pretrained: auto`."
+    )
+    head: Literal["keep", "new"] | None = Field(
+        None,
+        description="The head in `weights`: `keep` refuses one for another number of classes, `new` starts a new one. "
+        "By default one that fits is kept; what was done is said.",
+    )
     freeze: Literal["none", "backbone"] = Field(
         "none", description="`backbone` trains the head alone, in stages that do not say otherwise."
     )
@@ -78,14 +96,23 @@ class BackboneModel(Section):
 
     @model_validator(mode="after")
     def _one_start(self) -> BackboneModel:
-        if self.weights is not None and self.pretrained:
+        if self.weights is not None and self.pretrained is True:
             raise ValueError("give either pretrained or weights, not both")
+        if self.head is not None and self.weights is None:
+            raise ValueError("head says what becomes of the head in weights; give weights too")
         return self
 
     @property
     def wants_pretrained(self) -> bool | Literal["auto"]:
         """``pretrained`` with its default filled in."""
-        return self.weights is None if self.pretrained is None else self.pretrained
+        if self.weights is not None:
+            return False
+        return True if self.pretrained is None else self.pretrained
+
+    @property
+    def weights_file(self) -> WeightsFile | None:
+        """``weights`` with its defaults filled in."""
+        return WeightsFile(file=self.weights) if isinstance(self.weights, str) else self.weights
 
 
 ModelChoice = Annotated[CnnModel | BackboneModel, Field(discriminator="name")]

@@ -18,7 +18,18 @@ from toolkit.home import library_cache
 from toolkit.os_errors import os_error
 
 _PROBE_SECONDS = 10.0
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
+# Averaged weights come first, as in timm: where a file has both, they are the ones that were evaluated.
+_WRAPPERS = (
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "ema",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "module",
+)
+_DEEPEST = 3
 _SHOWN_KEYS = 4
 
 
@@ -135,7 +146,8 @@ def _is_hex(text: str) -> bool:
 def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a weights file, by parameter name, on the CPU.
 
-    Takes safetensors, and torch files that hold a state dict, bare or under one of the usual keys; from a run or a
+    Takes safetensors, and torch files that hold a state dict, bare or under one of the usual keys (averaged weights
+    first); from a run or a
     bundle directory it takes the bundle's weights. No code in the file is ever run.
 
     Raises:
@@ -180,10 +192,9 @@ def _read_torch(path: Path) -> Any:
 
 
 def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
-    for key in _WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
+    for _ in range(_DEEPEST):
+        inner = [content[key] for key in _WRAPPERS if isinstance(content, Mapping) and _is_mapping(content.get(key))]
+        content = inner[0] if inner else content
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise VtkError(
             "the file holds no state dict (parameter names with their tensors)",
@@ -194,7 +205,13 @@ def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
     return {str(name).removeprefix(prefix): tensor for name, tensor in content.items()}
 
 
-def load_state(model: nn.Module, state: Mapping[str, Tensor], *, heads: Iterable[str], place: str) -> bool:
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def load_state(
+    model: nn.Module, state: Mapping[str, Tensor], *, heads: Iterable[str], place: str, keep_head: bool = True
+) -> bool:
     """Copy ``state`` into ``model``. A head made for another number of classes is left as initialised.
 
     Args:
@@ -202,6 +219,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], *, heads: Iterable
         state: tensors by parameter name.
         heads: names of the modules that may be left out, e.g. ``("fc",)``.
         place: where the weights are from, for the error.
+        keep_head: False leaves the head as initialised, also where it fits.
 
     Returns:
         Whether the head was copied as well.
@@ -211,7 +229,9 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], *, heads: Iterable
     """
     own = model.state_dict()
     in_head = {name for name in {**own, **state} if _inside(name, heads)}
-    keep_head = all(name in own and name in state and own[name].shape == state[name].shape for name in in_head)
+    keep_head = keep_head and all(
+        name in own and name in state and own[name].shape == state[name].shape for name in in_head
+    )
     ignored = set() if keep_head else in_head
     _require_match(own, state, ignored, place)
     model.load_state_dict({name: state[name] for name in own if name not in ignored}, strict=False)
@@ -236,7 +256,8 @@ def _require_match(own: Mapping[str, Tensor], state: Mapping[str, Tensor], ignor
         raise VtkError(
             f"the weights do not fit the model ({'; '.join(complaints)})",
             place=place,
-            hint="the file must come from the same architecture; only the head may have another number of classes",
+            hint="the file must hold this architecture's weights under its own names; only the head may have another "
+            "number of classes",
         )
 
 
