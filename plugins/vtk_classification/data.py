@@ -20,6 +20,7 @@ from toolkit.data.images import (
 )
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import Index, joined
+from toolkit.data.stamps import stamps_of
 from toolkit.models.build import planned_download
 from vtk_classification.config import ClassificationRecipe
 
@@ -58,6 +59,7 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
         },
         transform=batch_transform(recipe.data, preprocess, len(classes)),
         fingerprint=fingerprint(found),
+        stamps=stamps_of(found),
         plan=tell_kept(keep, run, describe(recipe, found)),
         bad_image_limit=recipe.data.bad_image_limit,
     )

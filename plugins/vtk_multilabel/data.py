@@ -23,6 +23,7 @@ from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import Index, joined
 from toolkit.data.sources.missing import listed
+from toolkit.data.stamps import stamps_of
 from toolkit.models.build import planned_download
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
         meta=meta | _learned(recipe, found.train, trained),
         transform=batch_transform(recipe.data, preprocess, len(classes)),
         fingerprint=fingerprint(found),
+        stamps=stamps_of(found),
         plan=tell_kept(keep, run, describe(recipe, found)),
         bad_image_limit=recipe.data.bad_image_limit,
     )

@@ -75,7 +75,7 @@ class StyleTask:
     @hookimpl
     def vtk_data(self, recipe: Recipe, run: Run) -> Data:
         """Read and check the pictures; the dataset is one evaluation."""
-        from vtk_style.scene import Scene
+        from vtk_style.scene import Scene, picture_stamps
         from vtk_style.studio import NAME, Layers, Studio, check_output
         from vtk_style.weights import planned_download
 
@@ -91,7 +91,7 @@ class StyleTask:
         }
         if (wanted := planned_download(recipe.model.weights)) and not run.resumed:
             plan["downloads"] = [wanted]
-        return Data(train=OneEvaluation(), plan=plan)
+        return Data(train=OneEvaluation(), plan=plan, stamps=picture_stamps(recipe))
 
     @hookimpl
     def vtk_model(self, recipe: Recipe, data: Data) -> nn.Module:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit import VtkError
+from toolkit.data.stamps import Stamps
 from vtk_style import color
 from vtk_style.config import StyleRecipe, StyleSource
 from vtk_style.pyramid import fitted, resized
@@ -176,3 +178,14 @@ def feathered(mask: Tensor, sigma: float) -> Tensor:
     soft = F.conv2d(soft, kernel.view(1, 1, 1, -1))
     soft = F.pad(soft, (0, 0, radius, radius), mode="replicate")
     return F.conv2d(soft, kernel.view(1, 1, -1, 1))[0, 0].clamp(0, 1)
+
+
+def picture_stamps(recipe: StyleRecipe) -> dict[str, Stamps]:
+    """The picture files of a recipe, so that a resumed run can tell whether they have changed."""
+    named: dict[str, str | None] = {"content": recipe.data.content, "init": recipe.init.file}
+    for number, style in enumerate(recipe.data.styles, start=1):
+        named[f"style {number}"] = style.image
+        named[f"style {number} texture_mask"] = style.texture_mask
+        named[f"style {number} region"] = None if style.region is None else style.region.mask
+    files = {name: Path(file) for name, file in named.items() if file is not None and Path(file).is_file()}
+    return {"train": Stamps(list(files), list(files.values()))}

@@ -22,7 +22,7 @@ from toolkit.recipe.sections import TrainSection
 from toolkit.run.keeping import checkpoint_store
 from toolkit.run.precision import auto_precision, plan_precision, precision_formats, settle_precision
 from toolkit.run.runner import execute
-from toolkit.run.same_recipe import require_same_recipe
+from toolkit.run.same_start import changed_start
 from toolkit.run.setup import prepare
 
 pytestmark = pytest.mark.formats
@@ -158,7 +158,10 @@ def test_the_recipe_that_said_auto_goes_on_with_its_run_and_another_format_does_
     monkeypatch.setenv(FEATURES, "avx512_bf16")
     _begun(recipe, console, tmp_path / "run")
     text = "task: toy\ntrain: {epochs: 2, batch_size: 8%s}\nextensions: {tensorboard: false}\n"
-    monkeypatch.setattr("toolkit.recipe.load.Catalogue", lambda: catalogue)
-    require_same_recipe(load_text(text % "", name="toy", catalogue=catalogue), tmp_path / "run")
-    with pytest.raises(VtkError, match=r"train\.precision: was 'bf16', is 'fp32'"):
-        require_same_recipe(load_text(text % ", precision: fp32", name="toy", catalogue=catalogue), tmp_path / "run")
+    snapshot = checkpoint_store(tmp_path / "run").load_latest()[0]
+    same = load_text(text % "", name="toy", catalogue=catalogue)
+    assert changed_start(same, tmp_path / "run", snapshot, []) == []
+    with pytest.raises(VtkError, match=r"train\.precision +bf16 +fp32"):
+        changed_start(
+            load_text(text % ", precision: fp32", name="toy", catalogue=catalogue), tmp_path / "run", snapshot, []
+        )

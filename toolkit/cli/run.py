@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ vtk run recipes/catsdogs.yaml --demo        a recipe file, on stand-in data
 vtk run photos/                             a folder with one sub-folder for each class
 vtk run mine.yaml --set train.epochs=3 --set optimizer.lr=1e-4
 vtk run runs/digits-20260101-120000 --resume
+vtk run runs/digits-20260101-120000 --resume --set train.epochs=40 --accept train.epochs
 """
 
 
@@ -36,6 +38,12 @@ vtk run runs/digits-20260101-120000 --resume
 @sets_option
 @demo_option
 @click.option("--resume", is_flag=True, help="Go on exactly where an interrupted run stopped.")
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="KEY",
+    help="With --resume: go on although this has changed since the run began, e.g. train.epochs. Repeatable.",
+)
 @device_option
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors and, at the end, the run's directory.")
 @click.option(
@@ -52,6 +60,7 @@ def command(
     sets: tuple[str, ...],
     demo: bool,
     resume: bool,
+    accept: tuple[str, ...],
     device: str | None,
     quiet: bool,
     trace_hooks: bool,
@@ -65,15 +74,13 @@ def command(
     target = read_target(recipe)
     if resume:
         out = resume_directory(target, out)
+    elif accept:
+        raise click.UsageError("--accept goes with --resume: it says what may have changed since the run began")
     asked = early_calls(ctx)
     with noted(asked):
         resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
-    if resume and out is not None:
-        from toolkit.run.same_recipe import require_same_recipe
-
-        require_same_recipe(resolved, out)
     with _taken_up(out if resume else None):
-        outcome = _execute(resolved, out, resume, quiet, asked if trace_hooks else None)
+        outcome = _execute(resolved, out, resume, accept, quiet, asked if trace_hooks else None)
     if as_json:
         from toolkit.cli.output import print_json
 
@@ -105,7 +112,12 @@ def resume_directory(target: Target, out: Path | None) -> Path:
 
 
 def _execute(
-    resolved: ResolvedRecipe, out: Path | None, resume: bool, quiet: bool, traced: list[EarlyCall] | None
+    resolved: ResolvedRecipe,
+    out: Path | None,
+    resume: bool,
+    accept: Sequence[str],
+    quiet: bool,
+    traced: list[EarlyCall] | None,
 ) -> Outcome:
     """Run it; with a list of what was asked before, trace the hooks."""
     from rich.console import Console
@@ -114,13 +126,13 @@ def _execute(
 
     console = Console(file=sys.stderr, quiet=quiet)
     if traced is None:
-        return execute(resolved, console=console, out=out, resume=resume)
+        return execute(resolved, console=console, out=out, resume=resume, accept=accept)
     from toolkit.cli.output import table_lines
     from toolkit.hooks.trace import COLUMNS, HookTrace
 
     trace = HookTrace(early=traced)
     try:
-        return execute(resolved, console=console, out=out, resume=resume, trace=trace)
+        return execute(resolved, console=console, out=out, resume=resume, accept=accept, trace=trace)
     finally:
         for line in table_lines(COLUMNS, trace.rows()):
             click.echo(line, err=True)

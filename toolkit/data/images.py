@@ -154,6 +154,7 @@ def cut_for(run: Run, recipe: Any) -> Found:
         VtkError: the manifest of a run that goes on, or is evaluated, is gone; a new cut would be another one.
     """
     manifest = None if run.directory is None else run.directory / MANIFEST
+    run.seal_file(MANIFEST)
     if manifest is not None and manifest.is_file():
         skips = on_bad_image(recipe.data, run.trained_meta) == "skip"
         again: Found = recipe.data.source.load_listed() if skips else recipe.data.source.load()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, Self, overload
 
 import numpy as np
 import numpy.typing as npt
+
+from toolkit.data.stamps import Stamps
 
 _MASK = (1 << 64) - 1
 
@@ -136,6 +138,8 @@ class Data:
         collate: joins samples to a batch; the default is torch's ``default_collate``.
         sample_weights: relative frequency with which each training sample is drawn (with replacement), or None.
         fingerprint: names the training data's content; saved in the bundle.
+        stamps: the samples of each split, so that a resumed run can tell which of them have changed since it began;
+            without it only the fingerprint tells that something has.
         plan: what ``vtk check`` shows of the data, e.g. ``{"classes": {"cat": 80}}``.
         on_bad_image: what becomes of a sample for which ``dataset[i]`` raises an :class:`~toolkit.ImageError`, as
             :func:`~toolkit.read_image` and :func:`~toolkit.read_mask` do: ``error`` stops the run; ``skip`` leaves it
@@ -153,6 +157,7 @@ class Data:
     collate: Callable[[list[Any]], Any] | None = None
     sample_weights: Sequence[float] | None = None
     fingerprint: str | None = None
+    stamps: Mapping[str, Stamps] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
     on_bad_image: Literal["error", "skip"] = "error"
     bad_image_limit: float = 0.01

@@ -16,6 +16,8 @@ NAME = "checkpoints"
 class CheckpointOptions(Section):
     """When checkpoints are saved and how many are kept."""
 
+    shapes_result = False
+
     every: int = Field(1, ge=1, description="Epochs between two checkpoints; the last epoch always has one.")
     minutes: Annotated[float, Field(gt=0)] | None = Field(
         10.0, description="Also save in the middle of an epoch when this much time has passed; null for never."

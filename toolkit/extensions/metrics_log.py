@@ -31,6 +31,8 @@ STEPS = "steps.jsonl"
 class MetricsOptions(Section):
     """What is logged as JSON lines."""
 
+    shapes_result = False
+
     steps: bool = Field(False, description="Also write one row for each optimizer step, to steps.jsonl.")
 
 
@@ -102,6 +104,8 @@ class MetricsLog:
         files = run.local[NAME] = {"epoch": JsonLines(run.directory / EPOCHS, "epoch", run.epoch)}
         if options.steps:
             files["step"] = JsonLines(run.directory / STEPS, "step", run.step)
+        for file in files.values():
+            run.seal_file(file.path.name)
         try:
             return (yield)
         finally:

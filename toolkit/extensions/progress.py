@@ -28,6 +28,8 @@ Seconds = Annotated[float, Field(gt=0)]
 class ProgressOptions(Section):
     """How progress is shown."""
 
+    shapes_result = False
+
     refresh_seconds: Seconds = Field(0.25, description="Time between two updates of the display.")
     line_seconds: Seconds = Field(
         15.0, description="Time between two lines within an epoch where there is no terminal."

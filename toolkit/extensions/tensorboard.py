@@ -29,6 +29,8 @@ FOLDER = "tensorboard"
 class TensorBoardOptions(Section):
     """What is written for TensorBoard."""
 
+    shapes_result = False
+
     points_per_second: Annotated[float, Field(gt=0)] | None = Field(
         10.0,
         description="At most so many step records a second are written, evenly chosen; null writes every one. "

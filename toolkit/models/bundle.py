@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,7 +53,15 @@ class Bundle:
     device: str = "auto"
 
     @classmethod
-    def save(cls, directory: Path | str, *, model: nn.Module, recipe: ResolvedRecipe, data: Data) -> Bundle:
+    def save(
+        cls,
+        directory: Path | str,
+        *,
+        model: nn.Module,
+        recipe: ResolvedRecipe,
+        data: Data,
+        run_files: Mapping[str, Any] | None = None,
+    ) -> Bundle:
         """Write a bundle, whole or not at all; one that lies there already is replaced.
 
         Args:
@@ -60,6 +69,7 @@ class Bundle:
             model: its state dict is saved, in whatever dtype it has.
             recipe: the resolved recipe; rebuilds the model together with ``data.meta``.
             data: its ``meta`` and ``fingerprint`` are saved.
+            run_files: digests of files beside the bundle that an evaluation of its run reads.
 
         Raises:
             VtkError: the directory cannot be written.
@@ -74,7 +84,7 @@ class Bundle:
         except OSError as error:
             raise write_error(directory, error) from error
         try:
-            facts = _write(temporary, model, recipe, data)
+            facts = _write(temporary, model, recipe, data, dict(run_files or {}))
             replace_directory(temporary, directory)
         except OSError as error:
             raise write_error(directory, error) from error
@@ -188,7 +198,9 @@ class Bundle:
         return model.to(device).eval()
 
 
-def _write(directory: Path, model: nn.Module, recipe: ResolvedRecipe, data: Data) -> dict[str, Any]:
+def _write(
+    directory: Path, model: nn.Module, recipe: ResolvedRecipe, data: Data, run_files: dict[str, Any]
+) -> dict[str, Any]:
     from safetensors.torch import save
 
     from toolkit.run.environment import versions
@@ -206,6 +218,8 @@ def _write(directory: Path, model: nn.Module, recipe: ResolvedRecipe, data: Data
         "fingerprint": data.fingerprint,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
+    if run_files:
+        facts["run_files"] = run_files
     facts["recipe"].pop("demo", None)
     facts["facts_sha256"] = _digest(facts)
     write_atomic(directory / WEIGHTS, weights)

@@ -18,4 +18,8 @@ class Section(BaseModel):
     """Keys that leave others without effect where they are given, with those others. A recipe that gives both in one
     file, or one of the others on the command line, is refused."""
 
+    shapes_result: ClassVar[bool] = True
+    """Of an extension's options: whether they can change what a run comes to. A run may be gone on with under other
+    options only where they cannot, or where the user accepts it."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)

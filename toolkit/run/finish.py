@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolkit.data.manifest import MANIFEST
 from toolkit.errors import VtkError
 from toolkit.hooks.answers import owned
 from toolkit.run.batches import told_deaths
+from toolkit.run.changes import accepted_table
 from toolkit.run.directory import require_own
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
@@ -95,7 +97,9 @@ def save_bundle(run: Run) -> Path:
     assert run.directory is not None
     path = run.directory / "bundle"
     require_own(run.directory)
-    Bundle.save(path, model=run.model, recipe=run.resolved, data=run.data)
+    files = run.sealed_files.state() if run.sealed_files is not None else {}
+    evaluated = {name: state for name, state in files.items() if name == MANIFEST}
+    Bundle.save(path, model=run.model, recipe=run.resolved, data=run.data, run_files=evaluated)
     return path
 
 
@@ -114,7 +118,7 @@ def save_raw(run: Run, state: dict[str, Any]) -> Path:
 def report_items(run: Run, result: Result) -> list[Figure | Table]:
     """What the task and the extensions add to the report."""
     answers = run.local["manager"].ask("vtk_report", run=run, result=result)
-    return [item for answer in answers if answer for item in answer] + skipped_table(run)
+    return [*(item for answer in answers if answer for item in answer), *skipped_table(run), *accepted_table(run)]
 
 
 def make_report(run: Run, result: Result) -> Path:

@@ -16,6 +16,7 @@ from toolkit.run.directory import require_run
 from toolkit.run.finish import evaluate_final, report_items
 from toolkit.run.predict import require_predictions
 from toolkit.run.process import alone
+from toolkit.run.seal import require_as_trained
 from toolkit.run.setup import build_data, new_run, place_model
 from toolkit.run.skipped import closing_line
 
@@ -72,6 +73,7 @@ def _evaluated(
 ) -> Evaluation:
     require_predictions(require_run(directory))
     bundle = Bundle.load(directory)
+    require_as_trained(directory, bundle.facts)
     run = _open_run(bundle, directory, console, flags, device)
     if split is not None and getattr(run.data, split) is None:
         there = [name for name in ("val", "test") if getattr(run.data, name) is not None]

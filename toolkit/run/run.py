@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from toolkit.recipe.sections import Recipe
     from toolkit.run.meters import LossMeter, OutputBuffer
     from toolkit.run.precision import PrecisionPlan
+    from toolkit.run.seal import SealedFiles
 
 
 @dataclass
@@ -79,6 +80,9 @@ class Run:
         average: a model of averaged weights, if an extension keeps one: validation judges it instead of ``model``, and
             it is what is kept; the weights as trained are saved beside it.
         skipped: the images that were left out so far because they cannot be read.
+        seal: what the run began with, once it has begun; see :mod:`toolkit.run.seal`.
+        sealed_files: those in its directory that a resumed run reads again; None without a directory.
+        accepted: what was changed while the run was interrupted, and accepted by the user.
         phase: ``setup``, ``train``, ``val``, ``test`` or ``done``; displays read it.
     """
 
@@ -110,6 +114,9 @@ class Run:
     grad_norm: torch.Tensor | None = None
     average: nn.Module | None = None
     skipped: SkippedImages = field(default_factory=SkippedImages)
+    seal: dict[str, Any] | None = None
+    sealed_files: SealedFiles | None = None
+    accepted: list[dict[str, Any]] = field(default_factory=list)
     eval_done: int = 0
     eval_total: int = 0
     phase: str = "setup"
@@ -173,6 +180,15 @@ class Run:
     def request_checkpoint(self) -> None:
         """Save a checkpoint as soon as every hook of the present call has had its turn."""
         self.checkpoint_wanted = True
+
+    def seal_file(self, name: str) -> None:
+        """Let checkpoints vouch for a file in the run's directory that a resumed run reads again.
+
+        A resume is refused where the file no longer begins with what it held at the checkpoint. A file that is
+        written anew is to be named again.
+        """
+        if self.sealed_files is not None:
+            self.sealed_files.add(name)
 
     def say(self, message: str) -> None:
         """Tell the user something, above any progress display."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,8 @@ from toolkit.run.machine import tune_allocator
 from toolkit.run.mendable import mendable
 from toolkit.run.precision import answers_note
 from toolkit.run.process import alone
+from toolkit.run.same_start import changed_start, take_up
+from toolkit.run.seal import seal_data, seal_recipe
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
 from toolkit.run.status import begin_status, end_status, has_status
@@ -57,6 +59,7 @@ def execute(
     console: Console,
     out: Path | None = None,
     resume: bool = False,
+    accept: Sequence[str] = (),
     trace: HookTrace | None = None,
 ) -> Outcome:
     """Run a recipe in a directory of its own.
@@ -65,6 +68,7 @@ def execute(
         console: receives everything that is said, on stderr.
         out: the run's directory; by default a new one under ``runs/``.
         resume: go on with the run in ``out``, exactly where it stopped.
+        accept: what may have changed since the run began: recipe keys, files of the run, or ``samples``.
         trace: is told every call of a hook, and is written into the run's directory, however the run ends.
 
     One run at a time in a process, which is left as it was found (see :mod:`toolkit.run.process`). Where nobody reads
@@ -84,9 +88,12 @@ def execute(
     ):
         try:
             snapshot = load_snapshot(directory, console) if resume else None
+            changes = changed_start(resolved, directory, snapshot, accept) if snapshot is not None else []
             run = prepare(
                 resolved, console=console, directory=directory, snapshot=snapshot, interrupt=interrupt, trace=trace
             )
+            if snapshot is not None:
+                take_up(run, snapshot, changes, accept)
             begin(run, directory)
             with recorded(run, directory), traced(trace, directory):
                 run.hook.vtk_fit(run=run)
@@ -94,7 +101,7 @@ def execute(
         except Interrupted as stop:
             raise _stopped(directory, stop) from None
         outcome = _outcome(run, directory, finished, time.monotonic() - started)
-        _end(directory, "finished", metrics=outcome.metrics, split=outcome.split, stop_reason=run.stop_reason)
+        _end(run, directory, "finished", metrics=outcome.metrics, split=outcome.split, stop_reason=run.stop_reason)
         return outcome
 
 
@@ -122,12 +129,14 @@ def load_snapshot(directory: Path, console: Console) -> dict[str, Any]:
 
 def begin(run: Run, directory: Path) -> None:
     """Write down what is about to run, and tell the user."""
-    if not run.resumed:
+    if run.seal is None:
+        run.seal = {"recipe": seal_recipe(run.resolved), "data": seal_data(run)}
+    if not run.resumed or run.accepted:
         write_atomic(directory / "recipe.yaml", run.resolved.to_yaml())
         origins = json.dumps(dict(run.resolved.origins), indent=2)
         write_atomic(directory / "origins.json", origins + "\n")
     write_atomic(directory / "environment.json", json.dumps(environment() | formats(run), indent=2) + "\n")
-    begin_status(directory)
+    begin_status(directory, **_accepted(run))
     announce(run, directory)
 
 
@@ -160,7 +169,7 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
     try:
         yield
     except Interrupted as stop:
-        _end(directory, "stopped", reason=str(stop), step=run.step)
+        _end(run, directory, "stopped", reason=str(stop), step=run.step)
         raise
     except VtkError as error:
         raise _failed(directory, run, error) from None
@@ -168,7 +177,7 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
         told = exit_error(error) if isinstance(error, SystemExit) else mendable(run, error)
         if told is not None:
             raise _failed(directory, run, told) from error
-        end_status(directory, "failed", reason=repr(error), step=run.step)
+        end_status(directory, "failed", reason=repr(error), step=run.step, **_accepted(run))
         raise
 
 
@@ -182,16 +191,20 @@ def traced(trace: HookTrace | None, directory: Path) -> Iterator[None]:
             write_atomic(directory / TRACE, json.dumps(trace.document(), indent=1) + "\n")
 
 
-def _end(directory: Path, status: str, **facts: Any) -> None:
+def _end(run: Run, directory: Path, status: str, **facts: Any) -> None:
     """Record how the run ended, or say that it could not be."""
-    if trouble := end_status(directory, status, **facts):
+    if trouble := end_status(directory, status, **facts, **_accepted(run)):
         raise trouble
+
+
+def _accepted(run: Run) -> dict[str, Any]:
+    return {"accepted": run.accepted} if run.accepted else {}
 
 
 def _failed(directory: Path, run: Run, error: VtkError) -> VtkError:
     """The error, with what can be gone on from; that it cannot be recorded never hides it."""
-    trouble = end_status(directory, "failed", reason=error.message, step=run.step)
-    notes = [error.hint, f"status.json: {trouble.message}" if trouble is not None else None]
+    trouble = end_status(directory, "failed", reason=error.message, step=run.step, **_accepted(run))
+    notes = [error.hint, f"status.json: {trouble.message}" if trouble is not None and directory.is_dir() else None]
     if error.code in (ExitCode.IO, ExitCode.OUT_OF_MEMORY) and (step := last_step(directory)) is not None:
         notes.append(f"What was saved up to step {step} is intact; go on with: vtk run {directory} --resume")
     error.hint = "\n".join(note for note in notes if note) or None

@@ -15,6 +15,7 @@ from toolkit.run.keeping import plan_best
 from toolkit.run.meta_faults import require_plain_meta
 from toolkit.run.precision import plan_precision, settle_precision
 from toolkit.run.run import Run
+from toolkit.run.seal import SealedFiles
 from toolkit.run.snapshot import restore_early, seed_everything
 from toolkit.run.stages import plan_stages
 from toolkit.run.step_display import StepDisplay
@@ -70,6 +71,8 @@ def new_run(
     manager = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task)
     run = Run(resolved, manager.hook, device, stages, console, directory)
     run.local["manager"] = manager
+    if directory is not None:
+        run.sealed_files = SealedFiles(directory)
     return run
 
 

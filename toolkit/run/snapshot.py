@@ -25,6 +25,8 @@ def take_snapshot(run: Run) -> dict[str, Any]:
         "precision": asdict(run.precision) if run.precision else None,
         "stop_reason": run.stop_reason,
         "skipped": run.skipped.found,
+        "seal": _seal(run),
+        "accepted": run.accepted,
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
         "scheduler": run.scheduler.state_dict() if run.scheduler is not None else None,
@@ -35,6 +37,12 @@ def take_snapshot(run: Run) -> dict[str, Any]:
     }
 
 
+def _seal(run: Run) -> dict[str, Any] | None:
+    if run.seal is None or run.sealed_files is None:
+        return None
+    return {**run.seal, "files": run.sealed_files.state()}
+
+
 def restore_early(run: Run, tree: dict[str, Any]) -> None:
     """What stages and plugins look at before the model and optimizer exist."""
     run.position = Position(**tree["position"])
@@ -43,6 +51,7 @@ def restore_early(run: Run, tree: dict[str, Any]) -> None:
     run.state.update(tree["plugins"])
     run.stop_reason = tree["stop_reason"]
     run.skipped.restore(tree.get("skipped", {}))
+    run.accepted = list(tree.get("accepted", []))
     run.resumed = True
     run.restore_from = tree
 
