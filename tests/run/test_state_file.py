@@ -76,3 +76,8 @@ def test_not_a_number_and_infinity_survive() -> None:
 def test_what_cannot_be_stored_is_named_with_its_path() -> None:
     with pytest.raises(TypeError, match=r"state\.plugins\.x\.1: a object"):
         state_file.dump({"plugins": {"x": [1, object()]}})
+
+
+def test_a_single_number_of_any_stride_is_stored() -> None:
+    odd = torch.empty_strided((1,), (0,), dtype=torch.int64).fill_(7)
+    assert state_file.load(*state_file.dump({"odd": odd}))["odd"].tolist() == [7]

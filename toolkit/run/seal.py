@@ -101,8 +101,9 @@ def changed_files(directory: Path, sealed: Mapping[str, Mapping[str, Any]]) -> l
 
 
 def seal_recipe(resolved: ResolvedRecipe) -> dict[str, Any]:
-    """A copy of the recipe, and the keys whose values shape no result."""
-    return {"values": resolved.to_dict(), "free": _free(resolved)}
+    """A copy of what shapes the result of a recipe, and the keys that do not."""
+    free = _free(resolved)
+    return {"values": _without(resolved.to_dict(), set(free)), "free": free}
 
 
 def require_as_trained(directory: Path, facts: Mapping[str, Any]) -> None:
@@ -172,6 +173,13 @@ def _free(resolved: ResolvedRecipe) -> list[str]:
     """Where and how a run runs, and extensions that only look on."""
     onlookers = [name for name, options in resolved.extensions.items() if not options.shapes_result]
     return [*_WHERE_AND_HOW, *(f"extensions.{name}" for name in onlookers)]
+
+
+def _without(values: Any, free: set[str], key: str = "") -> Any:
+    if not isinstance(values, dict):
+        return values
+    paths = {name: f"{key}.{name}" if key else str(name) for name in values}
+    return {name: _without(value, free, paths[name]) for name, value in values.items() if paths[name] not in free}
 
 
 def _today(values: dict[str, Any], resolved: ResolvedRecipe) -> dict[str, Any]:

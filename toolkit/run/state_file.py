@@ -69,6 +69,8 @@ class Packed:
         yield self.header
         for tensor in self.tensors.values():
             flat = tensor.detach().to("cpu").contiguous().reshape(-1)
+            if flat.stride(0) != 1:  # a single number may count as contiguous whatever its stride
+                flat = flat.clone(memory_format=torch.contiguous_format)
             yield flat.view(torch.uint8).numpy().data
 
 
