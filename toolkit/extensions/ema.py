@@ -41,6 +41,7 @@ class Average:
         if NAME in run.local:
             return
         from toolkit.models.ema import Ema
+        from toolkit.run.snapshot_form import fitting
 
         if not run.recipe.predicts:
             raise VtkError(
@@ -53,8 +54,9 @@ class Average:
         ema = run.local[NAME] = Ema(run.model, options.decay, warmup=options.warmup)
         saved = run.state.get(NAME)
         if saved is not None:
-            ema.average.load_state_dict(saved["weights"])
-            ema.updates = int(saved["updates"])
+            with fitting(run, "its average"):
+                ema.average.load_state_dict(saved["weights"])
+                ema.updates = int(saved["updates"])
         run.average = ema.average
         # The tensors themselves, so that a checkpoint always finds the present average.
         run.state[NAME] = {"weights": ema.average.state_dict(), "updates": ema.updates}

@@ -11,9 +11,11 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run import state_file
@@ -75,10 +77,25 @@ class CheckpointStore:
             VtkError: the checkpoint is missing or damaged; the file is named.
         """
         directory = self.directory / f"{self.kind}-{step:09d}"
-        return state_file.load(*_verified(directory))
+        content = _verified(directory)
+        try:
+            return state_file.load(*content)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError, SafetensorError) as error:
+            raise _damaged(directory, f"it has another form than vtk writes ({type(error).__name__})") from error
 
-    def load_latest(self) -> tuple[Any, int, list[VtkError]]:
+    def verify(self, step: int) -> None:
+        """Read a step's checkpoint without keeping it.
+
+        Raises:
+            VtkError: it is missing or damaged; the file is named.
+        """
+        _verified(self.directory / f"{self.kind}-{step:09d}")
+
+    def load_latest(self, require: Callable[[Any], None] = lambda _tree: None) -> tuple[Any, int, list[VtkError]]:
         """The newest whole checkpoint, its step, and what was wrong with newer ones.
+
+        Args:
+            require: looks at a tree, and raises VtkError where it cannot be gone on from.
 
         Raises:
             VtkError: there is none (exit code 66), or all are damaged (65).
@@ -87,11 +104,14 @@ class CheckpointStore:
         damaged: list[VtkError] = []
         for step in reversed(self.steps()):
             try:
-                return self.load(step), step, damaged
+                tree = self.load(step)
+                require(tree)
             except VtkError as error:
                 if error.code == ExitCode.IO:
                     raise
                 damaged.append(error)
+            else:
+                return tree, step, damaged
         if damaged:
             raise damaged[0]
         raise VtkError(

@@ -16,7 +16,7 @@ from toolkit.run.directory import open_directory
 from toolkit.run.environment import environment
 from toolkit.run.files import write_atomic
 from toolkit.run.finish import Finished, finish
-from toolkit.run.keeping import checkpoint_store, last_step
+from toolkit.run.keeping import best_store, checkpoint_store, last_step
 from toolkit.run.machine import tune_allocator
 from toolkit.run.mendable import mendable
 from toolkit.run.precision import answers_note
@@ -25,6 +25,7 @@ from toolkit.run.same_start import changed_start, take_up
 from toolkit.run.seal import seal_data, seal_recipe
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
+from toolkit.run.snapshot_form import require_form
 from toolkit.run.status import begin_status, end_status, has_status
 
 if TYPE_CHECKING:
@@ -120,8 +121,14 @@ def unheard(console: Console) -> Iterator[None]:
 
 
 def load_snapshot(directory: Path, console: Console) -> dict[str, Any]:
-    """The newest whole checkpoint of a run; damaged ones are named aloud."""
-    tree, _step, damaged = checkpoint_store(directory).load_latest()
+    """The newest whole checkpoint of a run whose best weights are whole, too; damaged ones are named aloud."""
+
+    def require(tree: Any) -> None:
+        best = require_form(tree, directory).best
+        if best is not None and best.value is not None:
+            best_store(directory).verify(best.step)
+
+    tree, _step, damaged = checkpoint_store(directory).load_latest(require)
     for error in damaged:
         console.print(f"warning: {error}", markup=False, highlight=False, soft_wrap=True)
     return dict(tree)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from toolkit.run.run import Best, Position
+from toolkit.run.snapshot_form import fitting
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run
@@ -61,6 +62,11 @@ def restore_late(run: Run) -> None:
     tree, run.restore_from = run.restore_from, None
     if tree is None:
         return
+    with fitting(run, "its model, optimizer or schedule"):
+        _restore(run, tree)
+
+
+def _restore(run: Run, tree: dict[str, Any]) -> None:
     run.model.load_state_dict(tree["model"])
     restore_optimizer(run.optimizer, tree["optimizer"])
     if run.scheduler is not None:
