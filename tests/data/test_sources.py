@@ -335,7 +335,22 @@ class TestTorchvision:
             tar.add(tmp_path / "made" / "cifar-10-batches-py", "cifar-10-batches-py")
         shutil.rmtree(tmp_path / "made")
         monkeypatch.setattr(CIFAR10, "tgz_md5", md5((tmp_path / "cifar-10-python.tar.gz").read_bytes()))
+        before = tarfile.TarFile.extraction_filter
         assert len(load(name="cifar10", root=str(tmp_path)).train) == 50
+        assert tarfile.TarFile.extraction_filter is before
+
+    def test_an_archive_cannot_write_outside_its_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from torchvision.datasets import CIFAR10
+
+        root = tmp_path / "root"
+        root.mkdir()
+        (tmp_path / "some").write_text("text")
+        with tarfile.open(root / "cifar-10-python.tar.gz", "w:gz") as tar:
+            tar.add(tmp_path / "some", "../outside")
+        monkeypatch.setattr(CIFAR10, "tgz_md5", md5((root / "cifar-10-python.tar.gz").read_bytes()))
+        with pytest.raises(VtkError, match="outside"):
+            load(name="cifar10", root=str(root))
+        assert not (tmp_path / "outside").exists()
 
     @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100"])
     def test_missing_data_say_where_they_go_and_that_there_is_a_demo(self, name: str, tmp_path: Path) -> None:
