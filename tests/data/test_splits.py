@@ -521,6 +521,13 @@ def test_two_groups_are_cut_though_one_lacks_a_class(seed: int) -> None:
     assert said == ["warning: all images of 'dog' belong to one group, so only one split shows them"]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_as_many_groups_as_parts_leave_none_empty(seed: int) -> None:
+    found = Found(grouped({"p1": {"cat": 8, "dog": 8}, "p2": {"cat": 3}, "p3": {"dog": 3}}))
+    cut = split_found(found, SplitSection(val=0.3, test=0.02, group="folder"), seed)
+    assert [len({path[:2] for path in part.paths}) for part in (cut.train, cut.val, cut.test)] == [1, 1, 1]
+
+
 def test_groups_of_one_class_each_are_refused_where_training_would_lack_one() -> None:
     with pytest.raises(VtkError, match=r"all belong together \(one group\) cannot be split.*'cat', 'dog'"):
         split_found(Found(grouped({"p1": {"cat": 8}, "p2": {"dog": 8}})), SplitSection(group="folder"), seed=0)
