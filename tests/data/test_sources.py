@@ -9,6 +9,7 @@ import pickle
 import shutil
 import tarfile
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,54 @@ class TestFolder:
         assert found.val is not None
         assert found.val.classes == found.train.classes == ("ant", "bee", "cow")
 
+    def test_what_lies_beside_the_splits_is_left_out_and_named(self, tmp_path: Path) -> None:
+        touch(tmp_path, "train/ant/1.jpg", "train/bee/2.jpg", "valid/ant/3.jpg", "images to predict/4.jpg")
+        touch(tmp_path, "data/train/ant/1.jpg", "data/train/bee/2.jpg")
+        found = load(name="folder", root=str(tmp_path))
+        assert labels(found.train) == {"train/ant/1.jpg": "ant", "train/bee/2.jpg": "bee"}
+        assert labels(found.val) == {"valid/ant/3.jpg": "ant"}
+        assert found.test is None
+        assert isinstance(found.train, ImageFiles)
+        assert [path for path, _ in found.train.ignored] == ["data/", "images to predict/"]
+        survey = ADAPTER.validate_python({"name": "folder", "root": str(tmp_path)}).survey()
+        assert [fault.cases[0].files for fault in survey.faults if fault.kind == "folder-left-out"] == [("data/",)]
+
+    def test_a_test_folder_without_classes_is_no_split(self, tmp_path: Path) -> None:
+        touch(tmp_path, "train/ant/1.jpg", "train/bee/2.jpg", "test/3.jpg")
+        found = load(name="folder", root=str(tmp_path))
+        assert (found.train.classes, found.test) == (("ant", "bee"), None)
+
+    def test_archives_unpacked_into_folders_of_their_names(self, tmp_path: Path) -> None:
+        touch(tmp_path, "seg_train/seg_train/sea/1.jpg", "seg_train/seg_train/ice/2.jpg", "seg_pred/seg_pred/4.jpg")
+        touch(tmp_path, "seg_test/seg_test/sea/3.jpg")
+        found = load(name="folder", root=str(tmp_path))
+        assert labels(found.train) == {"seg_train/seg_train/ice/2.jpg": "ice", "seg_train/seg_train/sea/1.jpg": "sea"}
+        assert labels(found.test) == {"seg_test/seg_test/sea/3.jpg": "sea"}
+
+    @pytest.mark.parametrize("other", ["plane", "images to predict"])
+    def test_a_folder_called_train_that_may_be_either_is_asked_about(self, other: str, tmp_path: Path) -> None:
+        touch(tmp_path, "train/ant/1.jpg", "train/bee/2.jpg", f"{other}/3.jpg")
+        with pytest.raises(VtkError, match=f"is 'train' a split or a class.*'{other}'") as caught:
+            load(name="folder", root=str(tmp_path))
+        assert caught.value.hint is not None
+        assert str(tmp_path / "train") in caught.value.hint
+
+    def test_a_class_whose_name_ends_like_a_splits(self, tmp_path: Path) -> None:
+        touch(tmp_path, "express train/steam/1.jpg", "bus/2.jpg", "crash test/3.jpg", "crash test/deep/4.jpg")
+        assert load(name="folder", root=str(tmp_path)).train.classes == ("bus", "crash test", "express train")
+
+    def test_one_class_name_in_two_unicode_forms(self, tmp_path: Path) -> None:
+        composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+        touch(tmp_path, f"train/{decomposed}/1.jpg", "train/tea/2.jpg", f"val/{composed}/3.jpg")
+        found = load(name="folder", root=str(tmp_path))
+        assert found.train.classes == (composed, "tea")
+        assert labels(found.val) == {f"val/{composed}/3.jpg": composed}
+        assert isinstance(found.train, ImageFiles)
+        assert all(path.is_file() for path in found.train.files)
+        touch(tmp_path, f"train/{composed}/4.jpg")
+        with pytest.raises(VtkError, match="two Unicode forms"):
+            load(name="folder", root=str(tmp_path))
+
     def test_classes_may_be_called_like_splits(self, tmp_path: Path) -> None:
         touch(tmp_path, "train/1.jpg", "plane/2.jpg")
         assert load(name="folder", root=str(tmp_path)).train.classes == ("plane", "train")
@@ -112,6 +161,45 @@ class TestFolder:
         touch(tmp_path, "cat/1.jpg", "dog/2.jpg")
         os.symlink(tmp_path / "cat", tmp_path / "cat" / "again")
         assert len(load(name="folder", root=str(tmp_path)).train) == 2
+
+    @pytest.mark.parametrize("target", ["..", "../..", "../dog", "../../photos/dog"])
+    def test_a_link_out_of_a_class_brings_it_no_other_classes_pictures(self, target: str, tmp_path: Path) -> None:
+        root = tmp_path / "photos"
+        touch(root, "cat/1.jpg", "dog/2.jpg", "eel/3.jpg")
+        os.symlink(target, root / "cat" / "all")
+        found = load(name="folder", root=str(root))
+        assert labels(found.train) == {"cat/1.jpg": "cat", "dog/2.jpg": "dog", "eel/3.jpg": "eel"}
+        assert isinstance(found.train, ImageFiles)
+        assert [path for path, _ in found.train.ignored] == ["cat/all/"]
+
+    def test_a_folder_outside_that_two_classes_link_to_counts_once(self, tmp_path: Path) -> None:
+        root = tmp_path / "photos"
+        touch(root, "cat/1.jpg", "dog/2.jpg")
+        touch(tmp_path, "more/3.jpg")
+        for name in ("cat", "dog"):
+            os.symlink(tmp_path / "more", root / name / "more")
+        found = load(name="folder", root=str(root))
+        assert labels(found.train) == {"cat/1.jpg": "cat", "cat/more/3.jpg": "cat", "dog/2.jpg": "dog"}
+        assert isinstance(found.train, ImageFiles)
+        assert [path for path, _ in found.train.ignored] == ["dog/more/"]
+
+    def test_the_directories_of_runs_are_no_data(self, tmp_path: Path) -> None:
+        touch(tmp_path, "cat/1.jpg", "dog/2.jpg", "runs/a/report/curves.png", "runs/b/.holder", "cat/old/result.png")
+        touch(tmp_path, "dog/recipe/3.jpg", "dog/recipe/recipe.yaml")
+        for run in ("runs/a", "cat/old"):
+            (tmp_path / run / "recipe.yaml").write_text("# resolved\ntask: classification\n")
+        found = load(name="folder", root=str(tmp_path))
+        assert labels(found.train) == {"cat/1.jpg": "cat", "dog/2.jpg": "dog", "dog/recipe/3.jpg": "dog"}
+        assert isinstance(found.train, ImageFiles)
+        assert [path for path, _ in found.train.ignored if path.endswith("/")] == ["cat/old/", "runs/a/", "runs/b/"]
+        survey = ADAPTER.validate_python({"name": "folder", "root": str(tmp_path)}).survey()
+        assert survey.parts["train"].classes == ("cat", "dog")
+
+    def test_a_run_in_the_making_has_the_holder_that_runs_write(self) -> None:
+        from toolkit.data.sources import scan
+        from toolkit.run import lock
+
+        assert scan.RUN_HOLDER == lock.HOLDER
 
 
 class TestPattern:

@@ -74,7 +74,7 @@ def test_a_prediction_of_them_stays_a_table(odd: Path, capfd: pytest.CaptureFixt
 def test_the_hint_names_the_flag_that_was_given(odd: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "odd", "--out", "run", *SMALL]) == ExitCode.OK
     Path("file").write_text("")
-    for words in (["eval", "run", "--report", "file"], ["check", "odd", *SMALL, "--html", "x" * 250]):
+    for words in (["eval", "run", "--report", "file"], ["check", "odd", *SMALL, "--html", "file/page.html"]):
         capfd.readouterr()
         assert main(words) in {ExitCode.CANNOT_CREATE, ExitCode.IO}
         assert f"that you may write to with {words[-2]}." in capfd.readouterr().err

@@ -184,10 +184,15 @@ def _require_no_cut(found: Found, data: ImageData, manifest: Path) -> None:
 def _tell_ignored(found: Found, say: Callable[[str], None]) -> None:
     """Files that a source passed over, a photograph in HEIC among notes and tables, must not go unnoticed."""
     parts = [index for index in (found.train, found.val, found.test) if isinstance(index, ImageFiles)]
-    ignored = [path for index in parts for path, _ in index.ignored]
-    if ignored:
-        what = "1 file is" if len(ignored) == 1 else f"{len(ignored):,} files are"
-        say(f"note: {what} left out, in no class folder or no picture by name: {listed(ignored)}")
+    ignored = [item for index in parts for item in index.ignored]
+    files = [path for path, _ in ignored if not path.endswith("/")]
+    if files:
+        what = "1 file is" if len(files) == 1 else f"{len(files):,} files are"
+        say(f"note: {what} left out, in no class folder or no picture by name: {listed(files)}")
+    folders = [f"{path} ({reason})" for path, reason in ignored if path.endswith("/")]
+    if folders:
+        what = "1 folder is" if len(folders) == 1 else f"{len(folders):,} folders are"
+        say(f"note: {what} left out: {listed(folders)}")
 
 
 def fresh_cut(recipe: Any, found: Found, say: Callable[[str], None] = lambda _line: None) -> Found:

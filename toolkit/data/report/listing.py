@@ -9,8 +9,8 @@ from pathlib import Path
 from toolkit.data.names import Locations, Names
 from toolkit.data.report.fault import Case, Fault, counted
 from toolkit.data.report.survey import Survey, SurveyPart
-from toolkit.data.sources.index import natural_key
-from toolkit.data.sources.scan import scan, visible_folders
+from toolkit.data.sources.layout import Layout, class_folders
+from toolkit.data.sources.scan import scan
 
 __all__ = ["missing_rows", "survey_folders", "unlabelled", "unlisted"]
 
@@ -19,37 +19,36 @@ _UNREAD = frozenset(f".{name}" for name in _UNREAD_NAMES.split())
 """What names of pictures end in that are kept in ways that the decoder does not know."""
 
 
-def survey_folders(root: Path, splits: dict[str, str] | None) -> Survey:
-    """A folder with one sub-folder for each class, or with split folders of that form.
-
-    Args:
-        splits: split → its folder's name; None where ``root`` itself holds the classes.
-    """
+def survey_folders(layout: Layout) -> Survey:
+    """A folder with one sub-folder for each class, or with split folders of that form."""
+    root, barred = layout.root, layout.barred()
     parts: dict[str, SurveyPart] = {}
     loose: list[str] = []
     others: list[str] = []
     empty: list[str] = []
-    for split, folder in (splits or {"train": "."}).items():
+    left_out = list(layout.left_out)
+    for split, folder in layout.parts.items():
         top, prefix = root / folder, "" if folder == "." else f"{folder}/"
         beside, litter = scan(top, nested=False)
         loose += [prefix + path for path in beside]
         others += [prefix + path for path in litter]
         names: list[str] = []
         labels: list[tuple[str, ...]] = []
-        for label in sorted(visible_folders(top), key=natural_key):
-            pictures, litter = scan(top / label)
-            others += [f"{prefix}{label}/{path}" for path in litter]
-            names += [f"{prefix}{label}/{path}" for path in pictures]
-            labels += [(label,)] * len(pictures)
-            if not pictures:
-                empty.append(prefix + label)
+        for found in class_folders(layout, folder, barred):
+            others += found.others
+            names += found.paths
+            labels += [(found.name,)] * len(found.paths)
+            left_out += found.left_out
+            if not found.paths and not found.is_runs:
+                empty.append(prefix + found.name)
         classes = tuple(dict.fromkeys(label for (label,) in labels))
         held = Names(names)
         parts[split] = SurveyPart(held, labels, classes, files=Locations(root, held))
-    if splits:
+    if layout.splits:
         beside, litter = scan(root, nested=False)
         loose, others = beside + loose, litter + others
-    return Survey(str(root), parts, [*_empty_folders(empty), *unlabelled(loose, _IN_NO_FOLDER), *_no_pictures(others)])
+    faults = [*_empty_folders(empty), *unlabelled(loose, _IN_NO_FOLDER), *_left_out(left_out), *_no_pictures(others)]
+    return Survey(str(root), parts, faults)
 
 
 _IN_NO_FOLDER = "They lie in no class folder and are left out. Move them into one, or delete them."
@@ -80,6 +79,16 @@ def unlisted(root: Path, listed: Iterable[str]) -> list[Fault]:
         [path for path in pictures if os.path.normpath(path) not in named],
         "They lie beside the table, and no line of it names them. Add lines for them, or move them elsewhere.",
     )
+
+
+def _left_out(folders: Sequence[tuple[str, str]]) -> list[Fault]:
+    """Folders that are no part of the data set, though they lie in it."""
+    if not folders:
+        return []
+    message = counted(len(folders), "folder is left out", "folders are left out")
+    remedy = "Nothing in them is used. If they belong to the data, put them where a class or a split is looked for."
+    cases = tuple(Case((name,), reason) for name, reason in folders)
+    return [Fault("folder-left-out", "warning", message, remedy, cases)]
 
 
 def _empty_folders(names: Sequence[str]) -> list[Fault]:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.data.decode import IMAGE_SUFFIXES
 from toolkit.errors import ExitCode, VtkError
 from toolkit.progress import step
 
-__all__ = ["is_picture_name", "scan", "visible_folders"]
+__all__ = ["RUN", "Listing", "identity", "is_picture_name", "is_run", "look_through", "scan", "visible_folders"]
+
+RUN = "the directory of a run"
+RUN_RECIPE = "recipe.yaml"
+RUN_HOLDER = ".holder"  # all that the directory of a run holds while its data are looked for
+_HEAD = 64 << 10
 
 # Left behind by archivers and file managers, on systems that do not hide them by a dot.
 _LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"})
@@ -32,34 +40,90 @@ def scan(folder: Path, *, nested: bool = True) -> tuple[list[str], list[str]]:
     Hidden files and folders do not count, as pictures or otherwise. Links are followed, each folder once. No file is
     asked for more than its name and kind, which the folder knows.
     """
+    found = look_through(folder, {}, nested=nested, enter_runs=True)
+    return found.pictures, found.others
+
+
+Identity = tuple[int, int]
+"""Device and inode of a folder, the same by whatever path it is reached."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder: POSIX paths relative to it, sorted.
+
+    Args:
+        pictures, others: files, by their names.
+        left_out: folders that were not entered, each with the reason.
+    """
+
+    pictures: list[str]
+    others: list[str]
+    left_out: list[tuple[str, str]]
+
+
+def look_through(
+    folder: Path, elsewhere: dict[Identity, str], *, nested: bool = True, enter_runs: bool = False
+) -> Listing:
+    """As :func:`scan`; says too which folders it did not enter: those of ``elsewhere``, and the directories of runs.
+
+    Args:
+        elsewhere: folders that are not entered from here, with their paths; those that are entered are added.
+        enter_runs: take the pictures of runs as well.
+    """
     paths: list[str] = []
-    seen: set[tuple[int, int]] = set()
+    left_out: list[tuple[str, str]] = []
+    own: set[Identity] = set()
     waiting = [(str(folder), "")]
     with step("listing files") as listing:
         while waiting:
             place, prefix = waiting.pop()
-            if _first_visit(place, seen):
-                files, folders = _entries(place)
-                paths += [prefix + name for name in files] if prefix else files
-                listing.more(len(files))
-                waiting += [
-                    (os.path.join(place, name), f"{prefix}{name}/") for name in sorted(folders, reverse=True) if nested
-                ]
+            here = identity(place)
+            if prefix and (here in own or here in elsewhere):
+                if here in elsewhere:
+                    left_out.append((prefix[:-1], f"leads to {elsewhere[here]}"))
+                continue
+            own.add(here)
+            files, folders = _entries(place)
+            if not enter_runs and is_run(place, files):
+                left_out.append((prefix[:-1], RUN))
+                continue
+            paths += [prefix + name for name in files] if prefix else files
+            listing.more(len(files))
+            waiting += [
+                (os.path.join(place, name), f"{prefix}{name}/") for name in sorted(folders, reverse=True) if nested
+            ]
+    elsewhere.update({one: str(folder) for one in own if one not in elsewhere})
     paths.sort()
     pictures = [path for path in paths if is_picture_name(path)]
-    return pictures, [path for path in paths if not is_picture_name(path)] if len(pictures) < len(paths) else []
+    others = [path for path in paths if not is_picture_name(path)] if len(pictures) < len(paths) else []
+    return Listing(pictures, others, left_out)
 
 
-def _first_visit(folder: str, seen: set[tuple[int, int]]) -> bool:
+def is_run(folder: str | Path, files: Sequence[str]) -> bool:
+    """Whether a folder with these files is the directory of a run, whose pictures are its reports."""
+    if not files:
+        return os.path.lexists(os.path.join(folder, RUN_HOLDER))
+    if RUN_RECIPE not in files:
+        return False
+    try:
+        with open(os.path.join(folder, RUN_RECIPE), "rb") as recipe:
+            return re.search(rb"^task:", recipe.read(_HEAD), re.MULTILINE) is not None
+    except OSError:
+        return False
+
+
+def identity(folder: str | Path) -> Identity:
+    """Device and inode of a folder.
+
+    Raises:
+        VtkError: it is not there, or may not be looked at.
+    """
     try:
         status = os.stat(folder)
     except OSError as error:
         raise _not_listed(folder, error) from error
-    identity = status.st_dev, status.st_ino
-    if identity in seen:
-        return False
-    seen.add(identity)
-    return True
+    return status.st_dev, status.st_ino
 
 
 def _entries(folder: Path | str) -> tuple[list[str], list[str]]:
