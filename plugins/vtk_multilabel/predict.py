@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit import Bundle
+    from toolkit.models.bundle_form import LabelMeta
 
 
 def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
@@ -19,16 +20,18 @@ def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
     Raises:
         ImageError: for the first file that is no image.
     """
+    from toolkit.models.bundle_form import label_meta
     from toolkit.models.outputs import file_outputs
 
     if not inputs:
         return []
     rows = file_outputs(bundle, inputs).sigmoid().tolist()
-    return [_record(file, row, bundle.meta) for file, row in zip(inputs, rows, strict=True)]
+    meta = label_meta(bundle.meta, str(bundle.directory))
+    return [_record(file, row, meta) for file, row in zip(inputs, rows, strict=True)]
 
 
-def _record(file: Path, probabilities: Sequence[float], meta: dict[str, Any]) -> dict[str, Any]:
-    classes, thresholds = meta["classes"], meta["thresholds"]
+def _record(file: Path, probabilities: Sequence[float], meta: LabelMeta) -> dict[str, Any]:
+    classes, thresholds = meta.classes, meta.thresholds
     ranked = sorted(range(len(classes)), key=lambda i: -probabilities[i])
     there = [i for i in ranked if probabilities[i] >= thresholds[i]]
     return {

@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, is_out_of_memory
 from toolkit.hooks.exits import exit_error
 from toolkit.os_errors import os_error, resource_error
 from toolkit.run.signals import Interrupted
@@ -50,7 +50,7 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
         return "interrupted", ExitCode.INTERRUPTED
     if isinstance(error, Interrupted):
         return str(error), error.code
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return _out_of_memory(error), ExitCode.OUT_OF_MEMORY
     told = os_error(error) or resource_error(error)
     return None if told is None else (format_error(told), told.code)

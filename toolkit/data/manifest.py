@@ -114,7 +114,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         manifest = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise VtkError("there is no such manifest", place=str(path), code=ExitCode.NO_INPUT) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise VtkError(f"not a split manifest: {error}", place=str(path)) from error
     if not _is_manifest(manifest):
         raise VtkError(f"not a split manifest of version {_VERSION}", place=str(path))

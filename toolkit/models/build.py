@@ -18,7 +18,14 @@ __all__ = ["build_model", "planned_download", "set_trainable"]
 
 
 def build_model(section: ModelChoice, data: Data) -> nn.Module:
-    """The network for the classes, channels and image size in ``data.meta``; scratch weights if they come later."""
+    """The network for the classes, channels and image size in ``data.meta``; scratch weights if they come later.
+
+    Raises:
+        VtkError: they make no sense, or the network cannot be had.
+    """
+    from toolkit.models.bundle_form import image_meta
+
+    image_meta(data.meta)
     if isinstance(section, CnnModel):
         return _build_cnn(section, data.meta)
     return _build_backbone(section, data.meta, restored=data.restored)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -179,6 +180,15 @@ class Bundle:
         answering: nn.Module | None = self.manager.ask("vtk_inference", recipe=self.recipe, model=model)
         return answers_in(model if answering is None else answering.eval(), self.recipe.inference.precision)
 
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Within, what is wrong with ``meta`` is told with the bundle's place."""
+        try:
+            yield
+        except VtkError as error:
+            error.place = error.place or str(self.directory / FACTS)
+            raise
+
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
         """The model with its weights, in evaluation mode, on a device.
 
@@ -191,7 +201,7 @@ class Bundle:
         from toolkit.run.process import building
 
         data = Data(meta=self.meta, restored=True)
-        with building():
+        with building(), self._blamed():
             model: nn.Module = call_required(self.manager, "vtk_model", recipe=self.recipe, data=data)
         weights = self.directory / WEIGHTS
         load_state(model, read_state(weights), heads=(), place=str(weights))
@@ -234,6 +244,13 @@ def _digest(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
+def _digest_of_read(facts: dict[str, Any], path: Path) -> str:
+    try:
+        return _digest(facts)
+    except RecursionError as error:
+        raise VtkError("damaged: nested too deeply", place=str(path), hint=_DAMAGED) from error
+
+
 def _find(path: Path) -> Path:
     from toolkit.run.exchange import standing
 
@@ -255,26 +272,34 @@ def _find(path: Path) -> Path:
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
+    from toolkit.models.bundle_form import LARGEST, require_form
+    from toolkit.run.disk_errors import read_error
+
     try:
+        if path.stat().st_size > LARGEST:
+            raise VtkError(f"is larger than {LARGEST >> 20} MiB, which no bundle's facts are", place=str(path))
         facts = json.loads(path.read_bytes())
     except OSError as error:
-        raise VtkError(f"cannot be read: {error.strerror or error}", place=str(path), code=ExitCode.IO) from error
+        raise read_error(path, error) from error
     except (ValueError, RecursionError) as error:
         raise VtkError(f"damaged: {error}", place=str(path), hint=_DAMAGED) from error
     version = facts.get("format") if isinstance(facts, dict) else None
     if not isinstance(version, int):
         raise VtkError("this is no bundle of vision-toolkit", place=str(path))
     if version > FORMAT:
-        made_by = (facts.get("versions") or {}).get("vision-toolkit", "a newer version")
+        versions = facts.get("versions")
+        made_by = versions.get("vision-toolkit") if isinstance(versions, dict) else None
+        made_by = made_by or "a newer version"
         raise VtkError(
             f"the bundle has format {version}, and this version reads formats up to {FORMAT}",
             place=str(path),
             hint=f"it was made by vision-toolkit {made_by}: pip install -U vision-toolkit",
         )
     missing = [key for key in _NEEDED if key not in facts]
-    if missing or facts["facts_sha256"] != _digest(facts):
+    if missing or facts["facts_sha256"] != _digest_of_read(facts, path):
         what = f"{', '.join(missing)} missing" if missing else "its checksum is wrong"
         raise VtkError(f"damaged or changed by hand: {what}", place=str(path), hint=_DAMAGED)
+    require_form(facts, str(path))
     return dict(facts)
 
 

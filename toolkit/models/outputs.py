@@ -32,9 +32,13 @@ def file_outputs(bundle: Bundle, inputs: Sequence[Path]) -> Tensor:
 
     from toolkit.data.datasets import FileDataset
     from toolkit.data.loaders import build_loader
-    from toolkit.data.preprocess import Preprocess
+    from toolkit.errors import VtkError
+    from toolkit.models.bundle import FACTS
+    from toolkit.models.bundle_form import image_meta
 
-    preprocess = Preprocess.from_json(bundle.meta["preprocess"])
+    preprocess = image_meta(bundle.meta, str(bundle.directory / FACTS)).preprocess
+    if preprocess is None:
+        raise VtkError("says nothing of preprocessing images", place=str(bundle.directory / FACTS))
     normalize = preprocess.normalize()
     model = bundle.network.to(memory_format=torch.channels_last)
     device = next(model.parameters()).device

@@ -28,5 +28,5 @@ def told_where_it_began(directory: Path) -> Iterator[None]:
 def _began_in(directory: Path) -> Path | None:
     try:
         return Path(json.loads((directory / "environment.json").read_text())["folder"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None  # no run, or one of an earlier version

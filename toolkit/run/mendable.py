@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, is_out_of_memory
 from toolkit.os_errors import os_error, resource_error
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ def mendable(run: Run, error: BaseException) -> VtkError | None:
     detail = next(iter(str(error).splitlines()), "")
     if told := os_error(error):
         return told
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+    if is_out_of_memory(error):
         return _out_of_memory(run, detail)
     if told := resource_error(error):
         return told

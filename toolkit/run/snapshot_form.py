@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from toolkit.errors import VtkError
+from toolkit.errors import VtkError, is_out_of_memory
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run
@@ -118,10 +118,8 @@ def fitting(run: Run, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError):
-        raise
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
-        if "allocate memory" in str(error):
+        if is_out_of_memory(error):
             raise
         detail = next(iter(str(error).splitlines()), type(error).__name__)
         message = f"the checkpoint does not fit this run: {what}: {detail}"
