@@ -74,9 +74,8 @@ def test_a_prediction_of_them_stays_a_table(odd: Path, capfd: pytest.CaptureFixt
 def test_the_hint_names_the_flag_that_was_given(odd: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "odd", "--out", "run", *SMALL]) == ExitCode.OK
     Path("file").write_text("")
-    for words in (["eval", "run", "--report", "file"], ["check", "odd", *SMALL, "--html", "file/page.html"]):
-        capfd.readouterr()
-        assert main(words) in {ExitCode.CANNOT_CREATE, ExitCode.IO}
-        assert f"that you may write to with {words[-2]}." in capfd.readouterr().err
+    capfd.readouterr()
+    assert main(["eval", "run", "--report", "file"]) in {ExitCode.CANNOT_CREATE, ExitCode.IO}
+    assert "that you may write to with --report." in capfd.readouterr().err
     full = write_error(Path("page.html"), OSError(errno.ENOSPC, "full"), flag="--html")
     assert full.hint == "Free some space, or choose another place with --html."
