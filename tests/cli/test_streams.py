@@ -60,3 +60,29 @@ def test_a_full_disk_under_stdout_is_told(unbuffered: str) -> None:
         )
     assert done.returncode == ExitCode.IO
     assert done.stderr.startswith("error: standard output: No space left on device\n")
+
+
+LIMITED = (
+    "import resource, signal, sys\n"
+    "from toolkit.cli import main\n"
+    "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+    "sys.exit(main(['plugins', '--json']))\n"
+)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_place_that_takes_only_a_part_is_told(unbuffered: str, tmp_path: Path) -> None:
+    whole = subprocess.run([sys.executable, "-m", "toolkit.cli", "plugins", "--json"], capture_output=True, check=True)
+    assert len(whole.stdout) > 1000
+    with (tmp_path / "short").open("wb") as short:
+        done = subprocess.run(
+            [sys.executable, "-c", LIMITED],
+            stdout=short,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            check=False,
+        )
+    assert (tmp_path / "short").stat().st_size == 1000
+    assert done.returncode == ExitCode.IO
+    assert b"Traceback" not in done.stderr

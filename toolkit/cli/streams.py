@@ -10,6 +10,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,12 +48,20 @@ class _Raw(io.FileIO):
         self._number, self._streams, self._dead = number, streams, False
 
     def write(self, data: Any, /) -> int:
-        """Write, or drop what cannot be delivered."""
-        length = memoryview(data).nbytes
-        if self._dead:
-            return length
+        """Write all of it, or drop what cannot be delivered.
+
+        A disk that is nearly full takes a part and says so by the count alone, at which an unbuffered text stream does
+        not look.
+        """
+        left = memoryview(data).cast("B")
+        length = left.nbytes
         try:
-            return super().write(data)
+            while left and not self._dead:
+                taken = super().write(left)
+                left = left[taken or 0 :]
+                if taken is None:  # a handle that does not wait
+                    select.select([], [self._number], [])
+            return length
         except OSError as error:
             self._dead = True
             if self._number == _STDOUT and error.errno in _GONE:
