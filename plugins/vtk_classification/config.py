@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from toolkit import Recipe, Section
 from toolkit.data.sections import ImageData
 from toolkit.data.sources import CoreSource
+from toolkit.data.sources.unicode_forms import LabelName
 from toolkit.models.sections import ImageStage, Inference, ModelChoice, Share
 from vtk_classification.drawn import Drawn
 
@@ -31,7 +32,7 @@ class ClassificationData(ImageData):
 class _Weighted(Section):
     """What the losses share: weights of classes, and smoothing."""
 
-    class_weights: Literal["none", "auto", "effective_number"] | dict[str, Weight] = Field(
+    class_weights: Literal["none", "auto", "effective_number"] | dict[LabelName, Weight] = Field(
         "none",
         description="Factor of each class in the loss. `auto`: images / (classes · images of the class); "
         "`effective_number`: less far from 1, because the more images a class has, the less a further one adds (Cui et "

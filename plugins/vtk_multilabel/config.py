@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from toolkit import Recipe, Section
 from toolkit.data.belonging import GroupBy
 from toolkit.data.sections import ImageData
+from toolkit.data.sources.unicode_forms import LabelName
 from toolkit.models.sections import ImageStage, Inference, ModelChoice, Share
 from vtk_multilabel.csv_labels import CsvLabels
 from vtk_multilabel.sources import SourceChoice
@@ -52,7 +53,7 @@ class BinaryCrossEntropyLoss(Section):
     """Sigmoid and binary cross-entropy for each label."""
 
     name: Literal["bce"] = "bce"
-    pos_weight: Literal["none", "auto"] | dict[str, Weight] = Field(
+    pos_weight: Literal["none", "auto"] | dict[LabelName, Weight] = Field(
         "none",
         description="Factor of each label's positives: `auto` takes negatives / positives of the training data; a "
         "mapping gives those of single labels, 1 for the others.",
@@ -90,7 +91,7 @@ class MultilabelRecipe(Recipe):
     data: MultilabelData = Field(description="Labelled images, and how they reach the network.")
     model: ModelChoice = Field(description="The network.")
     loss: LossChoice = Field(default_factory=BinaryCrossEntropyLoss, description="What is minimised.")  # type: ignore[arg-type]
-    thresholds: Literal["tuned"] | Probability | dict[str, Probability] = Field(
+    thresholds: Literal["tuned"] | Probability | dict[LabelName, Probability] = Field(
         "tuned",
         description="Probability from which on a label counts as there. `tuned` takes for each label what gives the "
         "best F1 on validation; a mapping gives single labels, 0.5 for the others.",

@@ -18,7 +18,8 @@ from toolkit.data.sources.csv_file import Row, column_values, missing_files, req
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
 from toolkit.data.sources.missing import existing_file, existing_folder, listed
-from toolkit.data.sources.table import Table, bad_line, read_table
+from toolkit.data.sources.table import Line, Table, bad_line, read_table
+from toolkit.data.sources.unicode_forms import LabelName, PathsOnDisk, composed
 
 if TYPE_CHECKING:
     from toolkit.data.report.survey import Survey
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Columns", "CsvLabels", "Pairs", "Separated"]
 
 _YES_NO = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0, "": 0}
+
+
+Named = Annotated[LabelName, Field(min_length=1)]
 
 
 class Labelled(NamedTuple):
@@ -41,21 +45,23 @@ class Columns(Section):
     """One column for each label, holding 1 or 0; an empty field is 0."""
 
     name: Literal["columns"]
-    columns: Annotated[list[str], Field(min_length=1)] | None = Field(
+    columns: Annotated[list[Named], Field(min_length=1)] | None = Field(
         None, description="The labels' columns; by default all others than those of path, split and group."
     )
 
     def names(self, table: Table, others: Sequence[str]) -> list[str] | None:
         """The labels that the header itself declares."""
-        return self.columns or [name for name in table.header if name not in others]
+        return self.columns or [name for name in table.header if name and name not in others]
 
     def read(self, table: Table, path: int, split: int | None, others: Sequence[str]) -> list[Labelled]:
         """One image a row."""
         names = self.names(table, others) or []
         places = [table.column(name) for name in names]
+        nameless = [] if self.columns else [place for place, name in enumerate(table.header) if not name]
         pick = itemgetter(*places, path)  # with the path, for one label alone would come without a tuple around it
         found = []
         for line, fields in table.lines:
+            _require_blank(table, line, fields, nameless)
             bits = _bits(pick(fields)[:-1])
             if bits is None:
                 values = [_yes_or_no(table, line, place, fields[place]) for place in places]
@@ -64,6 +70,14 @@ class Columns(Section):
                 labels = tuple(map(names.__getitem__, _ones(bits)))
             found.append(_labelled(line, fields, path, split, labels))
         return _once(table, found)
+
+
+def _require_blank(table: Table, line: int, fields: Sequence[str], nameless: Sequence[int]) -> None:
+    """A spreadsheet may end every line with a delimiter; what stands in a column without a name is nobody's label."""
+    for place in nameless:
+        if fields[place].strip():
+            what = f"{fields[place]!r} in column {place + 1}, which has no name in the header"
+            raise bad_line(table.file, line, f"{what}; name it, or say which columns are labels: labels.columns")
 
 
 def _bits(fields: Sequence[str]) -> str | None:
@@ -104,7 +118,7 @@ class Separated(Section):
         place = table.column(self.column)
         found = []
         for line, fields in table.lines:
-            text = fields[place].strip()
+            text = composed(fields[place].strip())
             labels = tuple(map(str.strip, text.split(self.separator))) if text else ()
             if "" in labels:
                 raise bad_line(table.file, line, f"a blank label in {text!r}")
@@ -136,7 +150,7 @@ class Pairs(Section):
             if row.split != one.split:
                 raise bad_line(table.file, line, f"{row.path} is in {one.split!r} on line {one.line} already")
             labels = images.setdefault(key, {})
-            label = fields[place].strip()
+            label = composed(fields[place].strip())
             if label in labels:
                 raise bad_line(table.file, line, f"{row.path} with {label!r} stands on line {labels[label]} already")
             if labels and not (label and all(labels)):
@@ -163,7 +177,7 @@ class CsvLabels(Source):
     path_column: str = Field("path", description="Column with the image's path.")
     split_column: str | None = Field(None, description="Column that says train, val or test.")
     labels: LabelShape = Field(description="How the table holds the labels.")
-    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
+    classes: Annotated[list[Named], Field(min_length=1)] | None = Field(
         None, description="The labels there are, in the order of the outputs; by default all that training has."
     )
     delimiter: Literal[",", ";", "\t", "|"] | None = Field(
@@ -234,7 +248,7 @@ class CsvLabels(Source):
         roots = [self._root(file) for file in files]
         values: dict[str, str] = {}
         for file, root in zip(files, roots, strict=True):
-            of_table = column_values(file, self.path_column, name, self.delimiter)
+            of_table = column_values(file, root, self.path_column, name, self.delimiter)
             values |= {_below(_common(roots), root, path): value for path, value in of_table.items()}
         return values
 
@@ -246,8 +260,9 @@ class CsvLabels(Source):
         root = self._root(file)
         table = read_table(file, [self.path_column], self.delimiter)
         path = table.column(self.path_column)
+        table.lines = _as_on_disk(table.lines, path, PathsOnDisk(root))
         split = None if self.split_column is None else table.column(self.split_column)
-        others = [name for name in (self.path_column, self.split_column, self._group) if name]
+        others = [composed(name) for name in (self.path_column, self.split_column, self._group) if name]
         rows = self.labels.read(table, path, split, others)
         nameless = next((row for row in rows if not row.path), None)
         if nameless is not None:
@@ -274,6 +289,14 @@ class _Part:
     def as_rows(self) -> list[Row]:
         """Line and path of each image."""
         return [Row(row.line, (row.path,)) for row in self.rows]
+
+
+def _as_on_disk(lines: Iterable[Line], path: int, on_disk: PathsOnDisk) -> Iterator[Line]:
+    """The lines with their paths in the Unicode form that the file system keeps."""
+    for line, fields in lines:
+        if not fields[path].isascii():
+            fields[path] = on_disk(fields[path].strip())
+        yield line, fields
 
 
 def _labelled(line: int, fields: list[str], path: int, split: int | None, labels: tuple[str, ...]) -> Labelled:

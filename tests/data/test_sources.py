@@ -494,3 +494,43 @@ def test_a_column_of_a_table_names_groups(tmp_path: Path) -> None:
     with pytest.raises(VtkError, match="nothing in the column 'patient'") as caught:
         source.column("patient")
     assert caught.value.place == f"{table}:3"
+
+
+@pytest.mark.parametrize("table", ["NFC", "NFD"])
+@pytest.mark.parametrize("disk", ["NFC", "NFD"])
+def test_labels_and_paths_of_a_table_compare_in_any_unicode_form(tmp_path: Path, table: str, disk: str) -> None:
+    folder = tmp_path / unicodedata.normalize(disk, "bl\u00e5")
+    folder.mkdir()
+    paths = [unicodedata.normalize(disk, f"bl\u00e5/{name}.png") for name in ("\u00e9", "\u00f6", "\uac00")]
+    for path in paths:
+        (tmp_path / path).write_bytes(b"x")
+    rows = "bl\u00e5/\u00e9.png,caf\u00e9,p1,train\nbl\u00e5/\u00f6.png,tea,p2,train\n"
+    text = unicodedata.normalize(table, f"path,label,gr\u00f6\u00dfe,s\n{rows}")
+    last = unicodedata.normalize("NFD" if table == "NFC" else "NFC", "bl\u00e5/\uac00.png,caf\u00e9,p1,val\n")
+    (tmp_path / "l.csv").write_text(text + last)
+    source = CsvFile(name="csv", file=str(tmp_path / "l.csv"), split_column="s")
+    found = source.load()
+    assert found.val is not None
+    assert found.train.classes == ("caf\u00e9", "tea")
+    assert [*found.train.paths, *found.val.paths] == paths
+    assert found.val.targets.tolist() == [0]
+    assert source.column("gr\u00f6\u00dfe") == dict(zip(paths, ("p1", "p2", "p1"), strict=True))
+    assert [fault.files for fault in source.survey().faults] == []
+
+
+def test_two_files_that_differ_in_their_unicode_form_are_two(tmp_path: Path) -> None:
+    names = ["\u00e9.png", "e\u0301.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("this file system knows one form only")
+    (tmp_path / "l.csv").write_text(f"path,label\n{names[0]},a\n{names[1]},b\n")
+    assert list(CsvFile(name="csv", file=str(tmp_path / "l.csv")).load().train.paths) == names
+
+
+def test_labels_in_names_compare_in_any_unicode_form(tmp_path: Path) -> None:
+    for name in ("\u00e9.1.png", "e\u0301.2.png", "o.3.png"):
+        (tmp_path / name).write_bytes(b"x")
+    found = load(name="pattern", root=str(tmp_path), pattern="(?P<label>\u00e9|o)\\.\\d\\.png")
+    assert found.train.classes == ("o", "\u00e9")
+    assert sorted(found.train.targets.tolist()) == [0, 1, 1]

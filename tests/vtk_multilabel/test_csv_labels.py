@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +187,7 @@ BAD = {
     "blank-label": ("path,labels\na.jpg,cat||dog\n", "separated", {}, "labels.csv:2: a blank label in 'cat||dog'"),
     "label-twice": ("path,labels\na.jpg,cat|cat\n", "separated", {}, "labels.csv:2: a label twice"),
     "no-zero-or-one": ("path,cat\na.jpg,2\n", "columns", {}, "labels.csv:2: 'cat' is '2'"),
+    "words-without-a-header": ("path,cat,\na.jpg,1,\nb.jpg,0,5\n", "columns", {}, "labels.csv:3: '5' in column 3"),
     "no-path": ("path,labels\n,cat\n", "separated", {}, "labels.csv:2: nothing in the column 'path'"),
     "no-column": ("path,label\na.jpg,cat\n", "separated", {}, "no column 'labels'; did you mean 'label'?"),
     "no-path-column": ("file,labels\na.jpg,cat\n", "separated", {}, "there is no column 'path'"),
@@ -205,6 +207,48 @@ BAD = {
     "quotes": ('path,labels\na.jpg,"cat\n', "separated", {}, "broken CSV"),
     "not-utf-8": (b"path,labels\na.jpg,caf\xe9\n", "separated", {}, "not a UTF-8 text file"),
 }
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_spreadsheets_surplus_delimiters_are_no_labels(folder, shape):
+    surplus = "".join(f"{line},, \n" for line in SHAPES[shape].splitlines())
+    found = source(folder, surplus + ",,,,,\n"[-surplus.splitlines()[0].count(",") - 1 :], shape).load()
+    assert found.train.classes == ("cat", "dog", "owl")
+    assert as_sets(found.train) == EXPECTED
+    header, rows = surplus.split("\n", 1)
+    assert as_sets(source(folder, header.rstrip(", ") + "\n" + rows, shape).load().train) == EXPECTED
+
+
+def test_an_index_without_a_name_does_not_matter_where_the_labels_are_named(folder):
+    text = "".join(f"{'' if number == 0 else number},{line}\n" for number, line in enumerate(COLUMNS.splitlines()))
+    labels = {"columns": ["cat", "dog", "owl"]}
+    assert as_sets(source(folder, text, "columns", labels=labels).load().train) == EXPECTED
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("table", ["NFC", "NFD"])
+@pytest.mark.parametrize("disk", ["NFC", "NFD"])
+def test_unicode_forms_make_no_difference(folder, shape, table, disk):
+    def spelt(text: str, form: str) -> str:
+        return unicodedata.normalize(form, text.replace("owl", "caf\u00e9").replace("d.jpg", "\u00f6/d\u00fc.jpg"))
+
+    path = folder / spelt("d.jpg", disk)
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    classes = [spelt("owl", "NFD"), "dog", "cat"]
+    found = source(folder, spelt(SHAPES[shape], table), shape, classes=classes).load()
+    assert found.train.classes == (spelt("owl", "NFC"), "dog", "cat")
+    assert as_sets(found.train) == {
+        spelt("d.jpg", disk) if name == "d.jpg" else name: {spelt(label, "NFC") for label in labels}
+        for name, labels in EXPECTED.items()
+    }
+    assert all(file.is_file() for file in found.train.files)
+
+
+def test_one_image_in_two_unicode_forms_stands_twice(folder):
+    (folder / "e\u0301.jpg").write_bytes(b"x")
+    with pytest.raises(VtkError, match="stands on line 2 already"):
+        source(folder, "path,labels\n\u00e9.jpg,cat\ne\u0301.jpg,cat\n").load()
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -13,6 +13,7 @@ from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, Source, class_map
 from toolkit.data.sources.missing import existing_file, existing_folder
 from toolkit.data.sources.table import bad_line, read_table
+from toolkit.data.sources.unicode_forms import PathsOnDisk, composed
 from toolkit.errors import ExitCode, VtkError
 
 if TYPE_CHECKING:
@@ -60,12 +61,11 @@ class CsvFile(Source):
 
     def _read(self) -> tuple[Path, Path, list[Row]]:
         """The table, the folder that its paths start from, and its rows."""
-        file = existing_file(self.file, self.obtain)
-        root = file.parent if self.root is None else existing_folder(self.root, self.obtain)
+        file, root = self._places()
         columns = [self.path_column, self.label_column]
         if self.split_column is not None:
             columns.append(self.split_column)
-        rows = read_rows(file, columns, self.delimiter)
+        rows = _as_on_disk(root, read_rows(file, columns, self.delimiter))
         _require_once(file, rows)
         return file, root, rows
 
@@ -79,7 +79,13 @@ class CsvFile(Source):
         return Found.aligned(_index(root, parts["train"]), val, test)
 
     def column(self, name: str) -> dict[str, str]:
-        return column_values(existing_file(self.file, self.obtain), self.path_column, name, self.delimiter)
+        file, root = self._places()
+        return column_values(file, root, self.path_column, name, self.delimiter)
+
+    def _places(self) -> tuple[Path, Path]:
+        """The table, and the folder that its paths start from."""
+        file = existing_file(self.file, self.obtain)
+        return file, file.parent if self.root is None else existing_folder(self.root, self.obtain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +111,28 @@ def read_rows(file: Path, columns: list[str], delimiter: str | None = None) -> l
     return rows
 
 
-def column_values(file: Path, path_column: str, column: str, delimiter: str | None = None) -> dict[str, str]:
-    """Path → value of a column.
+def column_values(
+    file: Path, root: Path, path_column: str, column: str, delimiter: str | None = None
+) -> dict[str, str]:
+    """Path as it is on disk → value of a column.
 
     Raises:
         VtkError: no such column, an empty field, or two values for one path.
     """
     values: dict[str, str] = {}
-    for row in read_rows(file, [path_column, column], delimiter):
+    for row in _as_on_disk(root, read_rows(file, [path_column, column], delimiter)):
         path, value = row.fields[0].replace(os.sep, "/"), row.fields[1]
         if values.setdefault(path, value) != value:
             raise bad_line(file, row.line, f"{column!r} of {path} is {value!r}, and was {values[path]!r} before")
     return values
+
+
+def _as_on_disk(root: Path, rows: list[Row]) -> list[Row]:
+    """The rows with their paths in the Unicode form that the file system keeps."""
+    on_disk = PathsOnDisk(root)
+    return [
+        row if row.fields[0].isascii() else Row(row.line, (on_disk(row.fields[0]), *row.fields[1:])) for row in rows
+    ]
 
 
 def require_files(file: Path, root: Path, rows: list[Row]) -> None:
@@ -172,7 +188,7 @@ def _require_once(file: Path, rows: list[Row]) -> None:
     for row in rows:
         before = first.setdefault(os.path.normpath(row.fields[0]), row)
         if before is not row:
-            with_other = " with another label" if before.fields[1] != row.fields[1] else ""
+            with_other = " with another label" if composed(before.fields[1]) != composed(row.fields[1]) else ""
             raise bad_line(file, row.line, f"{row.fields[0]} stands on line {before.line} already{with_other}")
 
 
@@ -189,5 +205,5 @@ def _by_split(file: Path, rows: list[Row], column: str) -> dict[str, list[Row]]:
 
 
 def _index(root: Path, rows: list[Row]) -> ImageFiles:
-    targets, classes = class_map([row.fields[1] for row in rows])
+    targets, classes = class_map([composed(row.fields[1]) for row in rows])
     return ImageFiles(root, [row.fields[0].replace(os.sep, "/") for row in rows], targets, classes)

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from toolkit.data.sources.index import Found, ImageFiles, Source, class_map, natural_key
 from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import scan
+from toolkit.data.sources.unicode_forms import composed
 from toolkit.errors import VtkError
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ class Pattern(Source):
         labels: list[str] = []
         unmatched: list[str] = []
         for path in sorted(pictures, key=natural_key):
-            match = expression.fullmatch(path.rpartition("/")[2])
+            name = path.rpartition("/")[2]
+            match = expression.fullmatch(name) or expression.fullmatch(composed(name))
             if match is not None and match["label"]:
                 paths.append(path)
-                labels.append(sys.intern(match["label"]))
+                labels.append(sys.intern(composed(match["label"])))
             else:
                 unmatched.append(path)
         unmatched.sort()

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.sources.missing import listed
+from toolkit.data.sources.unicode_forms import composed
 from toolkit.errors import ExitCode, VtkError
 from toolkit.progress import step
 
-__all__ = ["DELIMITERS", "Table", "bad_line", "read_table"]
+__all__ = ["DELIMITERS", "Line", "Table", "bad_line", "read_table"]
 
 DELIMITERS = ",;\t|"
 
@@ -25,7 +26,7 @@ class Table:
 
     Args:
         file: named in errors.
-        header: column names, stripped.
+        header: column names, stripped, in Unicode's composed form.
         lines: line number (from 1) and fields of each row that is not blank, read as they are gone through, once.
     """
 
@@ -40,6 +41,7 @@ class Table:
         Raises:
             VtkError: there is none of that name, or two.
         """
+        name = composed(name)
         if name not in self.header:
             near = get_close_matches(name, self.header, 1)
             meant = f"; did you mean {near[0]!r}?" if near else ""
@@ -74,10 +76,12 @@ def _lines(file: Path, known: Sequence[str], delimiter: str | None) -> Iterator[
         place, header = next(rows, (0, []))
         if not header:
             raise VtkError("the file is empty", place=str(file))
-        yield place, [name.strip() for name in header]
+        yield place, [composed(name.strip()) for name in header]
         line = None
         with step(f"reading {file.name}", unit="lines") as reading:
             for line, fields in rows:
+                while len(fields) > len(header) and not fields[-1].strip():
+                    fields.pop()
                 if len(fields) != len(header):
                     raise bad_line(file, line, f"{len(fields)} fields, the header has {len(header)}")
                 reading.more()
@@ -101,10 +105,13 @@ def bad_line(file: Path, line: int, what: str) -> VtkError:
 
 
 def _rows(file: Path, reader: Any) -> Iterator[Line]:
-    """Rows that are not blank. A quoted field may span lines; the last of them is the row's."""
+    """Rows that are not blank, be it with a spreadsheet's delimiters.
+
+    A quoted field may span lines; the last of them is the row's.
+    """
     try:
         for fields in reader:
-            if fields and (len(fields) > 1 or fields[0].strip()):
+            if any(map(str.strip, fields)):
                 yield reader.line_num, fields
     except csv.Error as error:
         raise bad_line(file, reader.line_num, f"broken CSV: {error}") from None
