@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.failures import report
 from toolkit.cli.streams import own_streams
 from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
@@ -94,7 +95,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
         return
     from importlib.metadata import version
 
-    click.echo(f"vtk {version('vision-toolkit')}")
+    echo(f"vtk {version('vision-toolkit')}")
     ctx.exit()
 
 
@@ -117,7 +118,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
 def cli(ctx: click.Context) -> None:
     """Train and run vision models from recipe files; every task is a plugin."""
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        echo(ctx.get_help())
 
 
 def main(args: Sequence[str] | None = None) -> int:

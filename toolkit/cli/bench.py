@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
@@ -63,15 +63,14 @@ def _measure(resolved: Any, seconds: float) -> Bench:
     """The measurement in a directory that vanishes again."""
     import tempfile
 
-    from rich.console import Console
-
     from toolkit.run.bench import measure
     from toolkit.run.machine import tune_allocator
     from toolkit.run.process import alone
     from toolkit.run.signals import catch_signals
+    from toolkit.terminal import progress_console
 
     tune_allocator()
-    console = Console(file=sys.stderr)
+    console = progress_console()
     with (
         tempfile.TemporaryDirectory(prefix="vtk-bench-") as scratch,
         alone(),
@@ -100,35 +99,35 @@ def as_document(found: Bench) -> dict[str, Any]:
 
 def show(found: Bench) -> None:
     """What was measured for people."""
-    click.echo(f"{found.recipe}: {found.task}{' · DEMO: small stand-in data' if found.demo else ''}")
-    click.echo(f"{found.device} · {found.precision}: {found.precision_why} · threads for torch: {found.threads}")
-    click.echo(f"batches of {found.samples} are prepared {found.loader}\n")
+    echo(f"{found.recipe}: {found.task}{' · DEMO: small stand-in data' if found.demo else ''}")
+    echo(f"{found.device} · {found.precision}: {found.precision_why} · threads for torch: {found.threads}")
+    echo(f"batches of {found.samples} are prepared {found.loader}\n")
     sides = (("the data path alone", found.data), ("the model alone", found.model), ("the whole", found.whole))
     rows = [(name, _number(r.per_second), f"{r.batches}", f"{r.seconds:.1f}") for name, r in sides if r is not None]
     print_table(("", "images/s", "steps", "seconds"), rows)
     if found.of_ceiling is not None:
         side = {"data": "data path", "model": "model"}[found.limit]
-        click.echo(f"\nThe whole reaches {found.of_ceiling:.0%} of the ceiling, which is the {side} alone.")
+        echo(f"\nThe whole reaches {found.of_ceiling:.0%} of the ceiling, which is the {side} alone.")
     _show_parts("where the time of a step goes", found.step_parts)
     _show_parts("where the time goes that one thread takes to fetch a batch", found.fetch_parts)
     if found.trials:
-        click.echo("")
+        echo("")
         others = [(t.setting, _number(t.per_second), f"{t.gain:.2f} times the {t.side} alone") for t in found.trials]
         print_table(("other settings", "images/s", ""), others)
-    click.echo("\nwhat to change first")
+    echo("\nwhat to change first")
     for number, advice in enumerate(found.advice, start=1):
-        click.echo(f"  {number}. {advice['change']}: {advice['why']}.")
+        echo(f"  {number}. {advice['change']}: {advice['why']}.")
     if found.unknown:
-        click.echo("\nnot known")
+        echo("\nnot known")
         for what, why in found.unknown.items():
-            click.echo(f"  {what}: {why}.")
+            echo(f"  {what}: {why}.")
 
 
 def _show_parts(title: str, parts: dict[str, float]) -> None:
     if not parts:
         return
     total = sum(parts.values()) or 1.0
-    click.echo("")
+    echo("")
     print_table((title, "ms", "share"), [(name, _number(1000 * s), f"{s / total:.0%}") for name, s in parts.items()])
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
@@ -81,11 +81,10 @@ def command(
         require_folder(page)
     resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
 
-    from rich.console import Console
-
     from toolkit.run.plan import make_plan
+    from toolkit.terminal import progress_console
 
-    console = Console(file=sys.stderr)
+    console = progress_console()
     plan = make_plan(resolved, console=console, trial=trial)
     found = look_through(resolved, plan, console) if wanted else None
     if as_json:
@@ -127,16 +126,16 @@ def write_page(found: DataReport, page: Path) -> None:
     from toolkit.run.files import write_atomic
 
     write_atomic(page, as_page(found), flag="--html")
-    click.echo(f"the page is {page}", err=True)
+    echo(f"the page is {page}", err=True)
 
 
 def show_report(found: DataReport) -> None:
     """The report for people."""
     from toolkit.data.report.text import as_text
 
-    click.echo()
+    echo()
     for line in as_text(found):
-        click.echo(line)
+        echo(line)
 
 
 def as_document(plan: Plan) -> dict[str, Any]:
@@ -151,14 +150,14 @@ def as_document(plan: Plan) -> dict[str, Any]:
 
 def show(plan: Plan, *, values: bool = True) -> None:
     """The plan for people, with or without the recipe's values."""
-    click.echo(f"{plan.name}: {plan.task}{' · DEMO: small stand-in data' if plan.demo else ''}")
+    echo(f"{plan.name}: {plan.task}{' · DEMO: small stand-in data' if plan.demo else ''}")
     if values:
-        click.echo()
+        echo()
         print_table(("key", "value", "from"), [[key, _short(v), origin] for key, (v, origin) in plan.values.items()])
     for title, lines in sections(plan):
-        click.echo(f"\n{title}")
+        echo(f"\n{title}")
         for line in lines:
-            click.echo(f"  {line}")
+            echo(f"  {line}")
 
 
 def sections(plan: Plan) -> list[tuple[str, list[str]]]:

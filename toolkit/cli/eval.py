@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.options import device_option, json_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags
@@ -42,12 +42,11 @@ def command(
 
     The task's own options name other data; all of their labelled samples are evaluated then.
     """
-    from rich.console import Console
-
     from toolkit.run.elsewhere import told_where_it_began
     from toolkit.run.reevaluate import reevaluate
+    from toolkit.terminal import progress_console
 
-    console = Console(file=sys.stderr)
+    console = progress_console()
     with told_where_it_began(run):
         found = reevaluate(run, console=console, display=_display, split=split, flags=given_flags(ctx), device=device)
     page = write_page(found, report) if report is not None else None
@@ -97,13 +96,13 @@ def as_document(found: Evaluation, page: Path | None) -> dict[str, Any]:
 def show(found: Evaluation, page: Path | None) -> None:
     """Metrics and tables for people."""
     if found.run.demo:
-        click.echo("DEMO: small stand-in data; the figures say nothing about the real task")
+        echo("DEMO: small stand-in data; the figures say nothing about the real task")
     print_table((found.result.split or "metric", ""), list(found.result.metrics.items()))
     for table in _tables(found):
-        click.echo(f"\n{table.caption or table.name}")
+        echo(f"\n{table.caption or table.name}")
         print_table(table.columns, table.shown())
     if page is not None:
-        click.echo(f"\nreport  {page}")
+        echo(f"\nreport  {page}")
 
 
 def _tables(found: Evaluation) -> list[Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.errors import ExitCode, VtkError, is_out_of_memory
 from toolkit.hooks.exits import exit_error
 from toolkit.os_errors import os_error, resource_error
+from toolkit.printable import printable
 from toolkit.run.signals import Interrupted
 
 
@@ -21,16 +22,16 @@ def report(error: BaseException, *, with_traceback: bool = False) -> int:
     if shown is None:
         return _bug(error)
     if with_traceback:
-        traceback.print_exception(error, file=sys.stderr)
+        _traceback(error)
     message, code = shown
     if message:
-        click.echo(message, err=True)
+        echo(message, err=True)
     return int(code)
 
 
 def format_error(error: VtkError) -> str:
     """``error: PLACE: MESSAGE`` with the hint on lines of its own."""
-    head = f"{error.place}: {error.message}" if error.place else error.message
+    head = f"{printable(error.place)}: {error.message}" if error.place else error.message
     lines = [f"error: {head}"]
     if error.hint:
         lines += [f"  {line}" for line in error.hint.splitlines()]
@@ -72,11 +73,15 @@ def _out_of_memory(error: BaseException) -> str:
     )
 
 
+def _traceback(error: BaseException) -> None:
+    echo("".join(traceback.format_exception(error)), err=True, nl=False)
+
+
 def _bug(error: BaseException) -> int:
     from toolkit.hooks.blame import blamed
     from toolkit.hooks.catalogue import Catalogue
 
-    traceback.print_exception(error, file=sys.stderr)
+    _traceback(error)
     whose = blamed(error, Catalogue().plugins) or "this is a bug in the toolkit or in a plugin"
-    click.echo(f"error: {whose}; please report it with the lines above", err=True)
+    echo(f"error: {whose}; please report it with the lines above", err=True)
     return int(ExitCode.BUG)

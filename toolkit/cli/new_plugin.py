@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.verb import Verb
 
 EXAMPLES = """
@@ -34,6 +35,6 @@ def command(name: str, kind: str, out: Path | None, license_id: str) -> None:
     names = read_name(name)
     folder = out or Path(names.distribution)
     for path in create(names, folder, kind=kind, license_id=license_id):
-        click.echo(f"  {path}")
-    click.echo(f"\n{folder} is ready. Next:\n")
-    click.echo(f"  cd {folder}\n  pip install -e '.[dev]'\n  pytest\n  vtk run {names.plugin}")
+        echo(f"  {path}")
+    echo(f"\n{folder} is ready. Next:\n")
+    echo(f"  cd {folder}\n  pip install -e '.[dev]'\n  pytest\n  vtk run {names.plugin}")

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
-from toolkit.printable import printable
+from toolkit.cli.echo import echo, echo_exact
+from toolkit.printable import STEERING, escaped, printable
 from toolkit.run.jsonable import finite
+
+_STEERING = re.compile(f"(?!\n)[{STEERING}]")  # of JSON with line breaks between its values; those within are escaped
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout. A number that is not finite becomes null, as JSON has no other word for it."""
-    click.echo(json.dumps(finite(document), indent=2, ensure_ascii=False, default=str))
+    r"""One JSON document on stdout, in UTF-8. A number that is not finite becomes null, as JSON has no word for it.
+
+    What would steer a terminal is written by JSON's own escapes. A byte of a name that is no UTF-8 has none, for a lone
+    surrogate is refused by many readers: it becomes the four characters ``\xe9``.
+    """
+    text = json.dumps(finite(document), indent=2, ensure_ascii=False, default=str)
+    echo_exact(_STEERING.sub(_json_escape, text) + "\n")
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return escaped(found).replace("\\", "\\\\") if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table on stdout: drawn by rich on a terminal, aligned plain text elsewhere."""
     cells = [[cell_text(cell) for cell in row] for row in rows]
+    heads = [cell_text(column) for column in columns]
     if sys.stdout.isatty():
-        _print_rich(columns, cells)
+        _print_rich(heads, cells)
     else:
-        _print_plain(columns, cells)
+        _print_plain(heads, cells)
 
 
 def cell_text(value: Any) -> str:
@@ -38,21 +51,22 @@ def cell_text(value: Any) -> str:
 
 def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from toolkit.terminal import PrintableConsole
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    PrintableConsole().print(table)
 
 
 def _print_plain(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     for line in table_lines(columns, cells):
-        click.echo(line)
+        echo(line)
 
 
 def table_lines(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.options import json_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.verb import Verb, VerbGroup
@@ -104,7 +105,7 @@ def _present(rows: Sequence[Row], as_json: bool, ctx: click.Context) -> ExitCode
     session = ctx.find_object(Session)
     for row in rows:
         if session is not None and session.traceback and row.traceback:
-            click.echo(f"\n{row.name} of {row.distribution}:\n{row.traceback}", err=True)
+            echo(f"\n{row.name} of {row.distribution}:\n{row.traceback}", err=True)
     return ExitCode.OK if all(row.well for row in rows) else ExitCode.CHECK_FAILED
 
 
@@ -168,10 +169,10 @@ def _print(entry: Plugin, document: dict[str, Any]) -> None:
         "needs": f"{CORE}{entry.needs}" if entry.needs else "",
         "hooks": ", ".join(document["hooks"]),
     }
-    click.echo(f"{entry.kind} {entry.name}")
+    echo(f"{entry.kind} {entry.name}")
     for label, text in lines.items():
         if text:
-            click.echo(f"  {label:12}{text}")
+            echo(f"  {label:12}{text}")
     tables = {
         "flags": ("flag", "key", "help"),
         "keys": ("key", "type", "default", "meaning"),
@@ -179,5 +180,5 @@ def _print(entry: Plugin, document: dict[str, Any]) -> None:
     }
     for title, columns in tables.items():
         if document[title]:
-            click.echo(f"\n{title}:")
+            echo(f"\n{title}:")
             print_table(columns, [[row[column] for column in columns] for row in document[title]])

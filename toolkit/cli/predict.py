@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import glob
 import io
+import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.echo import echo, echo_exact
 from toolkit.cli.failures import format_error
 from toolkit.cli.options import device_option, json_option
 from toolkit.cli.output import print_json, print_table
@@ -27,6 +31,10 @@ vtk predict runs/catsdogs-20260101-120000 'photos/**/*.jpg' --csv > answers.csv
 vtk predict runs/streets-20260101-120000 photos/ --draw answers/
 """
 TOP = "top"
+
+# What spreadsheets take for the beginning of a formula (OWASP, CSV injection), also in full width.
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @click.command(cls=Verb, examples=EXAMPLES, short_help="Predict image files with a finished run.")
@@ -109,18 +117,27 @@ def show(run: str, answers: Sequence[Prediction], top: int | None, *, as_csv: bo
     records = [limited(answer.record, top) for answer in answers if answer.record is not None]
     errors = [answer.error for answer in answers if answer.error is not None]
     for error in errors:
-        click.echo(format_error(error), err=True)
+        echo(format_error(error), err=True)
     if as_json:
         failed = [{"file": str(a.file), "error": a.error.message} for a in answers if a.error is not None]
-        print_json({"run": run, "predictions": records, "errors": failed})
+        predictions = [with_bytes(record) for record in records]
+        print_json({"run": run, "predictions": predictions, "errors": [with_bytes(record) for record in failed]})
     elif records:
         rows = [flat(record, ranked=top is not None) for record in records]
         columns = list(dict.fromkeys(column for row in rows for column in row))
         cells = [[row.get(column) for column in columns] for row in rows]
         if as_csv:
-            click.echo(_csv(columns, cells), nl=False)
+            echo_exact(as_csv_text(columns, cells))
         else:
             print_table(columns, cells)
+
+
+def with_bytes(record: dict[str, Any]) -> dict[str, Any]:
+    """The record; where its file's name is no UTF-8, also the name's bytes, as base64 (RFC 4648)."""
+    name = record.get("file")
+    if not isinstance(name, str) or not any("\ud800" <= c <= "\udfff" for c in name):
+        return record
+    return {**record, "file_base64": base64.b64encode(os.fsencode(name)).decode()}
 
 
 def limited(record: dict[str, Any], top: int | None) -> dict[str, Any]:
@@ -138,16 +155,36 @@ def flat(record: dict[str, Any], *, ranked: bool) -> dict[str, Any]:
         row |= {f"{key}_{place}": value for key, value in answer.items()}
     for key, value in record.items():
         if key != TOP and isinstance(value, list):
-            row[key] = ", ".join(map(str, value))
+            row[key] = ", ".join(map(_told_apart, value))
     return row
 
 
-def _csv(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(cells)
-    return text.getvalue()
+def _told_apart(value: Any) -> str:
+    """One of several values in a cell: in quotes, as in a CSV, where it could be taken for more than one."""
+    text = str(value)
+    if text == text.strip() and not {",", '"', "\n", "\r"} & set(text):
+        return text
+    return '"{}"'.format(text.replace('"', '""'))
+
+
+def as_csv_text(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> str:
+    """Comma-separated values (RFC 4180, but lines end with a line feed), names to the byte as they are.
+
+    A text that a spreadsheet would run is marked as text by an apostrophe; so is one that looks marked already, so that
+    an apostrophe before such a sign can always be taken away again.
+    """
+    lines = []
+    for row in (columns, *cells):
+        line = io.StringIO()  # csv quotes a carriage return only where its own lines end with one
+        csv.writer(line, lineterminator="\r\n").writerow([_as_text(cell) for cell in row])
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
+
+
+def _as_text(cell: Any) -> Any:
+    if not isinstance(cell, str) or _NUMBER.fullmatch(cell) or not _FORMULA.match(cell):
+        return cell
+    return "'" + cell
 
 
 def exit_code(answers: Sequence[Prediction]) -> ExitCode:

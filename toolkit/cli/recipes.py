@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit.cli.echo import echo_exact
 from toolkit.cli.options import json_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.verb import Verb
@@ -50,7 +51,7 @@ def show(name: str) -> None:
     """Print a shipped recipe as it is written."""
     from toolkit.recipe.shipped import find_shipped
 
-    click.echo(find_shipped(name).path.read_text(encoding="utf-8"), nl=False)
+    echo_exact(find_shipped(name).path.read_text(encoding="utf-8"))
 
 
 @command.command(cls=Verb, name="cp", examples="vtk recipes cp catsdogs\nvtk recipes cp catsdogs my-pets.yaml")
@@ -77,7 +78,7 @@ def cp(name: str, destination: Path | None, force: bool) -> None:
         except OSError as error:
             raise write_error(path.parent, error, flag="") from error
         write_atomic(path, content, flag="")
-        click.echo(path)
+        echo_exact(f"{path}\n")
 
 
 def task_of(recipe: ShippedRecipe) -> str:

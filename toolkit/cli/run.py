@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.echo import echo, echo_exact
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.target import RecipeVerb, Target, early_calls, given_flags, load_target, read_target
 from toolkit.hooks.early import noted
@@ -86,7 +86,7 @@ def command(
 
         print_json(dataclasses.asdict(outcome))
     elif quiet:
-        click.echo(outcome.directory)
+        echo_exact(f"{outcome.directory}\n")
     else:
         present(outcome)
 
@@ -120,11 +120,10 @@ def _execute(
     traced: list[EarlyCall] | None,
 ) -> Outcome:
     """Run it; with a list of what was asked before, trace the hooks."""
-    from rich.console import Console
-
     from toolkit.run.runner import execute
+    from toolkit.terminal import progress_console
 
-    console = Console(file=sys.stderr, quiet=quiet)
+    console = progress_console(quiet=quiet)
     if traced is None:
         return execute(resolved, console=console, out=out, resume=resume, accept=accept)
     from toolkit.cli.output import table_lines
@@ -135,13 +134,13 @@ def _execute(
         return execute(resolved, console=console, out=out, resume=resume, accept=accept, trace=trace)
     finally:
         for line in table_lines(COLUMNS, trace.rows()):
-            click.echo(line, err=True)
+            echo(line, err=True)
 
 
 def present(outcome: Outcome) -> None:
     """What came out, where it is, and what to type next."""
     for line in summary(outcome):
-        click.echo(line)
+        echo(line)
 
 
 def summary(outcome: Outcome) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.output import print_json
 from toolkit.cli.verb import Verb
 
@@ -31,7 +32,7 @@ def command(task: str | None, markdown: bool, described: tuple[str, ...]) -> Non
     if markdown:
         from toolkit.recipe.reference import reference_markdown
 
-        click.echo(reference_markdown())
+        echo(reference_markdown())
     elif task is None:
         raise click.UsageError("name a task (`vtk plugins` lists them), or give --markdown")
     else:

@@ -119,7 +119,7 @@ def _leavable(stream: Any, number: int, streams: Streams) -> Any:
     return io.TextIOWrapper(
         raw if unbuffered else io.BufferedWriter(raw),
         encoding=stream.encoding,
-        errors="backslashreplace" if number == _STDERR else stream.errors,
+        errors="backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.echo import echo
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
@@ -89,14 +89,13 @@ def _test(resolved: Any, first: float, last: float, steps: int) -> RangeTest:
     """The range test in a directory that vanishes again."""
     import tempfile
 
-    from rich.console import Console
-
     from toolkit.run.lr_finder import find_rate
     from toolkit.run.process import alone
     from toolkit.run.setup import prepare
     from toolkit.run.signals import catch_signals
+    from toolkit.terminal import progress_console
 
-    console = Console(file=sys.stderr)
+    console = progress_console()
     with tempfile.TemporaryDirectory(prefix="vtk-tune-") as scratch, alone(), catch_signals() as interrupt:
         run = prepare(resolved, console=console, directory=Path(scratch), interrupt=interrupt)
         with console.status(f"testing rates from {first:g} to {last:g}") as status:
@@ -139,6 +138,6 @@ def show(found: RangeTest, plot: Path) -> None:
     ]
     print_table(("", "rate", ""), rows)
     ended = "the loss fell apart" if found.diverged else "the loss was still in order"
-    click.echo(f"\nended at {found.rates[-1]:.2g} after {len(found.rates)} steps: {ended}")
-    click.echo(f"plot  {plot}")
-    click.echo(f"next  vtk run RECIPE --set optimizer.lr={found.careful:.1e}")
+    echo(f"\nended at {found.rates[-1]:.2g} after {len(found.rates)} steps: {ended}")
+    echo(f"plot  {plot}")
+    echo(f"next  vtk run RECIPE --set optimizer.lr={found.careful:.1e}")

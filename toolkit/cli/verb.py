@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from toolkit.printable import printable_text
+
 NO_PLUGINS = "--no-plugins"
 TRACEBACK = "--traceback"
 
@@ -48,6 +50,10 @@ class _WithExamples(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = [line.strip() for line in examples.strip().splitlines()]
         self.params += common_options()
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Click's own, with what a plugin brings into it escaped."""
+        return printable_text(super().get_help(ctx))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Print the examples after the options."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolkit.printable import printable_text
 from toolkit.run.signals import Interrupt
 from toolkit.run.skipped import SkippedImages
 from toolkit.run.stages import Stage
@@ -192,7 +193,7 @@ class Run:
 
     def say(self, message: str) -> None:
         """Tell the user something, above any progress display."""
-        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(printable_text(message), markup=False, highlight=False, soft_wrap=True)
 
     def plugin_state(self, name: str, **initial: Any) -> dict[str, Any]:
         """``state[name]``, filled with ``initial`` where it is new."""
