@@ -113,6 +113,12 @@ class TestLowest:
         assert "names no lowest release" in done.stderr
 
 
+def test_new_plugins_are_built_with_what_builds_the_toolkit() -> None:
+    template = (ROOT / "toolkit/templates/common/pyproject.toml.tmpl").read_text().split("[project]")[0]
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert tomllib.loads(template)["build-system"] == stated["build-system"]
+
+
 def test_the_workflow_has_each_promised_python_and_the_lowest_releases() -> None:
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
     promised = [text.split(" :: ")[-1] for text in PROJECT["classifiers"] if "Python :: 3." in text]

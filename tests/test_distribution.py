@@ -43,7 +43,8 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = build(ROOT, tmp_path_factory.mktemp("sdist"), "--sdist", **ON_GITHUB)
     (packed,) = folder.glob("*.tar.gz")
     with tarfile.open(packed) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        archive.extractall(folder)
     return folder / packed.name.removesuffix(".tar.gz")
 
 

@@ -415,18 +415,42 @@ class TestTorchvision:
         assert np.array_equal(found.test.images, pixels[50:])
         assert found.train.classes[3] == "cat"
 
-    def test_cifar10_as_downloaded_by_hand(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def packed_cifar(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from torchvision.datasets import CIFAR10
 
-        self.cifar(tmp_path / "made", monkeypatch)
-        with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as tar:
-            tar.add(tmp_path / "made" / "cifar-10-batches-py", "cifar-10-batches-py")
-        shutil.rmtree(tmp_path / "made")
-        monkeypatch.setattr(CIFAR10, "tgz_md5", md5((tmp_path / "cifar-10-python.tar.gz").read_bytes()))
-        before = tarfile.TarFile.extraction_filter
-        assert len(load(name="cifar10", root=str(tmp_path)).train) == 50
-        assert tarfile.TarFile.extraction_filter is before
+        self.cifar(root / "made", monkeypatch)
+        with tarfile.open(root / "cifar-10-python.tar.gz", "w:gz") as tar:
+            tar.add(root / "made" / "cifar-10-batches-py", "cifar-10-batches-py")
+        shutil.rmtree(root / "made")
+        monkeypatch.setattr(CIFAR10, "tgz_md5", md5((root / "cifar-10-python.tar.gz").read_bytes()))
 
+    def test_cifar10_as_downloaded_by_hand(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.packed_cifar(tmp_path, monkeypatch)
+        before = getattr(tarfile.TarFile, "extraction_filter", None)
+        assert len(load(name="cifar10", root=str(tmp_path)).train) == 50
+        assert getattr(tarfile.TarFile, "extraction_filter", None) is before
+
+    def test_pythons_whose_tarfile_has_no_filters(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """3.11.0 to 3.11.3; they unpack whatever there is, without a warning."""
+        self.packed_cifar(tmp_path, monkeypatch)
+        trusting = getattr(tarfile, "fully_trusted_filter", None)
+        monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(trusting), raising=False)
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+        assert len(load(name="cifar10", root=str(tmp_path)).train) == 50
+
+    def test_an_archive_with_another_checksum_is_not_unpacked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from torchvision.datasets import CIFAR10
+
+        monkeypatch.setattr(CIFAR10, "url", (tmp_path / "nowhere").as_uri())
+        with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as tar:
+            tar.add(Path(__file__), "unpacked")
+        with pytest.raises(VtkError, match="nowhere"):
+            load(name="cifar10", root=str(tmp_path))
+        assert not (tmp_path / "unpacked").exists()
+
+    @pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="tarfile has filters from Python 3.11.4 on")
     def test_an_archive_cannot_write_outside_its_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from torchvision.datasets import CIFAR10
 

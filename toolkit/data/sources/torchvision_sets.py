@@ -115,8 +115,12 @@ class TorchvisionSet(Source):
 def _only_data_unpacked() -> Iterator[None]:
     """Meanwhile tar archives are unpacked as Python 3.14 does of itself (PEP 706): nothing outside the folder.
 
-    torchvision passes no filter, of which Python 3.12 and 3.13 warn.
+    torchvision passes no filter, of which Python 3.12 and 3.13 warn. Python before 3.11.4, such as Debian 12's, neither
+    has filters nor warns; there the checksum, which torchvision compares before it unpacks, vouches for the archive.
     """
+    if not hasattr(tarfile, "data_filter"):
+        yield
+        return
     before = tarfile.TarFile.extraction_filter
     tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
     try:
