@@ -35,8 +35,11 @@ def test_reference_names_every_core_key() -> None:
     [
         "| `train.batch_size` | whole number ≥ 1 | `32` | Training samples in a batch. |",
         "| `train.precision` | `auto`, `fp32`, `bf16`, `fp16` | `auto` |",
+        "| `data.cache.keep` | `ram`, `disk` | required |",
+        "| `data.normalize.mean` | list of number | required |",
+        "| `data.augment.N.name` | text | required |",
         "| `optimizer.momentum` | number ≥ 0, < 1 | `0.0` | Momentum. |",
-        "| `loader.workers` | whole number ≥ 0 or `auto` | `auto` |",
+        "| `loader.workers` | whole number ≥ 0, ≤ 1024 or `auto` | `auto` |",
         "| `schedule.milestones` | list of whole number ≥ 1 | required | Epochs of the drops, rising. |",
         "**`optimizer`** with `name: adam` (default): Adam",
         "**`stages.N.optimizer`**: Instead of the recipe's optimizer. It takes what `optimizer` takes.",

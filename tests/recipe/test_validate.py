@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
+from pydantic import Field, model_validator
 
+from toolkit import Section
+from toolkit.recipe.nodes import MapNode
 from toolkit.recipe.problems import RecipeError
+from toolkit.recipe.sections import LoaderSection
+from toolkit.recipe.text import compose_file
+from toolkit.recipe.validate import validate
 
 Problems = Callable[..., list[str]]
 
@@ -149,3 +156,38 @@ def test_what_many_faults_cost_grows_as_their_number_does(load: Callable[..., ob
     few, many, more = calls(10), calls(1_000), calls(2_000)
     assert more - many < 1.2 * (many - few)
     assert many - few < 500 * 1_000
+
+
+def tree(text: str) -> MapNode:
+    root = compose_file(text.encode(), "r.yaml")
+    assert isinstance(root, MapNode)
+    return root
+
+
+class Kept(Section):
+    """A section that looks at itself as a whole."""
+
+    keep: str = Field(description="Where.")
+    gigabytes: float | None = Field(None, description="How much.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Kept:
+        return self
+
+
+class Keeping(Section):
+    """A word or such a section."""
+
+    cache: Literal["off"] | Kept = Field("off", description="Whether.")
+
+
+def test_a_key_missing_in_a_section_with_a_validator_is_told_where_it_is_missing() -> None:
+    _, problems = validate(Keeping, tree("cache: {gigabytes: 1}"))
+    assert [(p.key, p.message.split(" (")[0]) for p in problems] == [("cache.keep", "this key is missing")]
+
+
+@pytest.mark.parametrize("key", ["workers", "prefetch"])
+def test_numbers_that_size_memory_or_processes_are_bounded(key: str) -> None:
+    for value, refused in ((1024, False), (1025, True), (10**12, True)):
+        _, problems = validate(LoaderSection, tree(f"{key}: {value}"))
+        assert [p.key for p in problems] == [key] * refused

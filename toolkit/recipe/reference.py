@@ -131,7 +131,7 @@ class _Tables:
         if info.description:
             yield about
         default = getattr(field_default(info), shape.chooser, None) if shape.chooser else None
-        prefix = f"{key}." if shape.variants or shape.model is not None else f"{key}.N."
+        prefix = f"{key}.N." if _in_list(shape) else f"{key}."
         for section, names in sections.items():
             if names:
                 yield self._title(key, section, names, default)
@@ -147,6 +147,11 @@ class _Tables:
         if section in self.written:
             return f"{title}: takes what `{self.written[section]}` takes."
         return ": ".join([title, *_about(section)])
+
+
+def _in_list(shape: Shape) -> bool:
+    """Whether the sections under a key are items of a list there, not what the key itself may hold."""
+    return not shape.variants and all(part.model is None for part in shape.alternatives)
 
 
 def _sections(info: FieldInfo) -> Mapping[type[BaseModel], Sequence[str]]:

@@ -86,14 +86,14 @@ class InferenceSection(Section):
 class LoaderSection(Section):
     """How samples are fetched."""
 
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+    workers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(
         "auto", description="Workers that prepare batches ahead; 0 prepares them in the training thread."
     )
     kind: Literal["auto", "thread", "process"] = Field(
         "auto",
         description="Threads suit decoding and augmentation, which release Python's lock; processes suit pure Python.",
     )
-    prefetch: int = Field(2, ge=1, description="Batches that each worker keeps ready.")
+    prefetch: int = Field(2, ge=1, le=1024, description="Batches that each worker keeps ready.")
     drop_last: bool = Field(
         False,
         description="Leave out a last training batch that is not full. A single sample that is left joins the batch "

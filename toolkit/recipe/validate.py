@@ -85,7 +85,8 @@ def _member(shape: Shape, label: str | int) -> Shape:
     if str(label) in shape.variants:
         return Shape(shape.variants[str(label)])
     for member in shape.alternatives:
-        if member.model is not None and member.model.__name__ == label:
+        name = None if member.model is None else member.model.__name__
+        if name is not None and (label == name or str(label).endswith(f", {name}]")):  # in a validator's brackets
             return member
         if str(label).startswith(("list[", "dict[")) and str(member.annotation).startswith(str(label)[:4]):
             return member
