@@ -24,7 +24,7 @@ def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
 
     if not inputs:
         return []
-    shares = file_outputs(bundle, inputs).softmax(1)
+    shares = file_outputs(bundle, inputs).double().softmax(1)
     return [_record(*pair, bundle.meta["classes"]) for pair in zip(inputs, shares, strict=True)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Figure, Table
+from toolkit.run.figure_text import figure_text
 from toolkit.run.sample_sheet import sample_sheet
 from vtk_classification.confusions import Confusions, Counts, Floats
 from vtk_classification.metrics import counted
@@ -112,9 +113,9 @@ def _draw_confusions(counts: npt.NDArray[Any], classes: Sequence[str], path: Pat
     axes = canvas.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, classes)
+    ticks, names = range(len(classes)), [figure_text(name) for name in classes]
+    axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if len(classes) <= _MOST_NUMBERS:

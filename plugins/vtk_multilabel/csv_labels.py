@@ -227,6 +227,10 @@ class CsvLabels(Source):
         faults += unlisted(tables["train"].root, listed_files)
         return survey_of(self._found(tables), self.place, faults)
 
+    def declared(self) -> list[str] | None:
+        """The labels that the table has columns for; None where it holds them otherwise."""
+        return self._read(self.file).declared
+
     def _tables(self) -> dict[str, _Part]:
         tables = {"train": self._read(self.file)}
         for split, file in (("val", self.val_file), ("test", self.test_file)):

@@ -25,6 +25,7 @@ from toolkit.data.sources.index import Index, joined
 from toolkit.data.sources.missing import listed
 from toolkit.data.stamps import stamps_of
 from toolkit.models.build import planned_download
+from vtk_multilabel.csv_labels import CsvLabels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,9 +140,23 @@ def _named_source(run: Run, recipe: MultilabelRecipe) -> Any:
 def _all_as_test(source: Any, classes: Sequence[str]) -> Found:
     """Every image of the source, whatever split it comes in, under the labels of a trained model."""
     found = source.load()
+    _require_columns(source, classes)
     parts = [aligned(part, tuple(classes)) for part in (found.train, found.val, found.test) if part is not None]
     everything = joined(parts, classes)
     return Found(everything, test=everything)
+
+
+def _require_columns(source: Any, classes: Sequence[str]) -> None:
+    """A table with a column for each label says nothing of a label without one, which is not that it is absent."""
+    declared = source.declared() if isinstance(source, CsvLabels) else None
+    missing = [] if declared is None else [name for name in classes if name not in declared]
+    if missing:
+        raise VtkError(
+            f"the table has no column for the label{'s' * (len(missing) > 1)} {listed(missing)}",
+            place=source.file,
+            hint="add the column, with 0 where the label is absent; the model's figures are over all its labels",
+            code=ExitCode.DATA,
+        )
 
 
 def aligned(index: Index, classes: tuple[str, ...]) -> Index:

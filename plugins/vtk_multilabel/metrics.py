@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import (
-    MultilabelAveragePrecision,
     MultilabelExactMatch,
     MultilabelF1Score,
     MultilabelHammingDistance,
@@ -28,16 +27,19 @@ def build_metrics(thresholds: Sequence[float]) -> MetricCollection:
     labels. ``subset_accuracy``: share of images with every label right. ``hamming``: share of single labels that are
     wrong; the only one of which less is better.
 
+    Means over labels are over those that are there, as with scikit-learn: ``map`` over those that occur, ``macro_f1``
+    over those that occur or were decided for; NaN where there is none.
+
     Args:
         thresholds: the probability from which on each label counts as there.
     """
     labels = len(thresholds)
-    values = torch.tensor(list(thresholds))
+    values = torch.tensor(list(thresholds), dtype=torch.float64)
     # Each decides by itself, so they must not share states computed for one another.
-    found = MetricCollection({"map": MeanAveragePrecision(labels)}, compute_groups=False)
+    found = MetricCollection({"map": MeanAveragePrecision()}, compute_groups=False)
     decided: dict[str, Any] = {
         "micro_f1": F1(values, num_labels=labels, average="micro"),
-        "macro_f1": F1(values, num_labels=labels, average="macro"),
+        "macro_f1": MacroF1(values, num_labels=labels, average="none"),
         "subset_accuracy": SubsetAccuracy(values, num_labels=labels),
         "hamming": Hamming(values, num_labels=labels, average="micro"),
     }
@@ -45,22 +47,36 @@ def build_metrics(thresholds: Sequence[float]) -> MetricCollection:
     return found
 
 
-class MeanAveragePrecision(MultilabelAveragePrecision):
-    """Average precision, the mean over the labels that occur; NaN if none does."""
+class MeanAveragePrecision(Metric):
+    """Average precision, the mean over the labels that occur; NaN if none does.
 
-    def __init__(self, labels: int) -> None:
-        super().__init__(labels, average="none", validate_args=False)
+    Images are ranked by their logits: probabilities in float32 are all 1 from a logit of 17 on.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better = True
+    preds: list[Tensor]
+    target: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("preds", default=[], dist_reduce_fx="cat")
+        self.add_state("target", default=[], dist_reduce_fx="cat")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Logits and multi-hot targets."""
-        super().update(preds.sigmoid(), target.long())
+        self.preds.append(preds)
+        self.target.append(target > 0.5)
 
-    def compute(self) -> Any:
+    def compute(self) -> Tensor:
         """The mean; labels that do not occur have no average precision and are left out."""
-        occurs = dim_zero_cat(self.target).any(dim=0)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="No positive")
-            return super().compute()[occurs].mean()
+        from sklearn.metrics import average_precision_score
+
+        logits, present = dim_zero_cat(self.preds).cpu().numpy(), dim_zero_cat(self.target).cpu().numpy()
+        there = np.flatnonzero(present.any(axis=0))
+        found = [average_precision_score(present[:, i], logits[:, i]) for i in there]
+        return torch.tensor(found, dtype=torch.float64).mean()
 
 
 class _Decided:
@@ -73,11 +89,21 @@ class _Decided:
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Logits and multi-hot targets."""
         metric: Any = super()
-        metric.update((preds.sigmoid() >= self.thresholds).int(), target.int())
+        metric.update((preds.double().sigmoid() >= self.thresholds).int(), target.int())
 
 
 class F1(_Decided, MultilabelF1Score):
     """F1 of the decisions."""
+
+
+class MacroF1(F1):
+    """F1 of the decisions, the mean over the labels that occur or were decided for; NaN if there is none."""
+
+    def compute(self) -> Any:
+        """The mean over the labels that have an F1."""
+        state: dict[str, Any] = self.metric_state
+        by_label: Any = super().compute()
+        return by_label[(state["tp"] + state["fp"] + state["fn"]) > 0].mean()
 
 
 class SubsetAccuracy(_Decided, MultilabelExactMatch):

@@ -94,7 +94,7 @@ class Multilabel:
 
         recipe: Any = run.recipe
         if recipe.thresholds == "tuned":
-            run.data.meta["thresholds"] = tuned_thresholds(outputs.sigmoid().numpy(), targets.numpy())
+            run.data.meta["thresholds"] = tuned_thresholds(outputs.double().sigmoid().numpy(), targets.numpy())
 
     @hookimpl
     def vtk_predict(self, bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:

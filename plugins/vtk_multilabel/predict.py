@@ -25,7 +25,7 @@ def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
 
     if not inputs:
         return []
-    rows = file_outputs(bundle, inputs).sigmoid().tolist()
+    rows = file_outputs(bundle, inputs).double().sigmoid().tolist()
     meta = label_meta(bundle.meta, str(bundle.directory))
     return [_record(file, row, meta) for file, row in zip(inputs, rows, strict=True)]
 

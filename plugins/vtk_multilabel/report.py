@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit import Figure, Table
+from toolkit.run.figure_text import figure_text
 from toolkit.run.sample_sheet import sample_sheet
 
 if TYPE_CHECKING:
@@ -27,16 +28,22 @@ def report(run: Run, result: Result) -> list[Figure | Table]:
     items: list[Figure | Table] = []
     meta = run.data.meta
     if result.outputs is not None and result.targets is not None:
-        probabilities, targets = result.outputs.sigmoid().numpy(), result.targets.numpy().astype(bool)
-        items.append(label_table(probabilities, targets, meta["classes"], meta["thresholds"]))
-        items.append(curve_figure(probabilities, targets, meta["classes"]))
+        logits, targets = result.outputs.double(), result.targets.numpy().astype(bool)
+        items.append(
+            label_table(logits.sigmoid().numpy(), targets, meta["classes"], meta["thresholds"], logits.numpy())
+        )
+        items.append(curve_figure(logits.numpy(), targets, meta["classes"]))
     if run.data.train is not None and run.trained_meta is None:
         items.append(sample_sheet(run, lambda targets: [_title(row, meta["classes"]) for row in targets]))
     return items
 
 
 def label_table(
-    probabilities: npt.NDArray[Any], targets: npt.NDArray[np.bool_], classes: Sequence[str], thresholds: Sequence[float]
+    probabilities: npt.NDArray[Any],
+    targets: npt.NDArray[np.bool_],
+    classes: Sequence[str],
+    thresholds: Sequence[float],
+    scores: npt.NDArray[Any] | None = None,
 ) -> Table:
     """Average precision of each label, and precision, recall and F1 of the decisions at its threshold.
 
@@ -45,12 +52,14 @@ def label_table(
         targets: which labels there are, shape (n, labels).
         classes: names in the order of the outputs.
         thresholds: one for each label.
+        scores: what ranks the images, shape (n, labels): logits, which differ where probabilities are all 1.
     """
+    ranked = probabilities if scores is None else scores
     decided = probabilities >= np.asarray(thresholds)
     rows = [
         [
             name,
-            *_figures(probabilities[:, i], decided[:, i], targets[:, i]),
+            *_figures(ranked[:, i], decided[:, i], targets[:, i]),
             round(thresholds[i], 3),
             int(targets[:, i].sum()),
         ]
@@ -78,16 +87,16 @@ def _share(part: int, whole: Any) -> float | None:
     return round(part / int(whole), 4) if whole else None
 
 
-def curve_figure(probabilities: npt.NDArray[Any], targets: npt.NDArray[np.bool_], classes: Sequence[str]) -> Figure:
+def curve_figure(scores: npt.NDArray[Any], targets: npt.NDArray[np.bool_], classes: Sequence[str]) -> Figure:
     """Precision against recall over all thresholds, a line for each label that occurs."""
     return Figure(
         "precision-recall",
         "Precision against recall over all thresholds",
-        partial(_draw_curves, probabilities, targets, list(classes)),
+        partial(_draw_curves, scores, targets, list(classes)),
     )
 
 
-def _draw_curves(probabilities: Any, targets: Any, classes: Sequence[str], path: Path) -> None:
+def _draw_curves(scores: Any, targets: Any, classes: Sequence[str], path: Path) -> None:
     from matplotlib.figure import Figure as Canvas
     from sklearn.metrics import precision_recall_curve
 
@@ -95,8 +104,8 @@ def _draw_curves(probabilities: Any, targets: Any, classes: Sequence[str], path:
     axes = canvas.subplots()
     shown = [i for i in range(len(classes)) if targets[:, i].any()][:_MOST_CURVES]
     for i in shown:
-        precision, recall, _ = precision_recall_curve(targets[:, i], probabilities[:, i])
-        axes.plot(recall, precision, label=classes[i], linewidth=1.2)
+        precision, recall, _ = precision_recall_curve(targets[:, i], scores[:, i])
+        axes.plot(recall, precision, label=figure_text(classes[i]), linewidth=1.2)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
     axes.grid(alpha=0.3)
     if shown:

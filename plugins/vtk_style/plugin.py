@@ -131,7 +131,7 @@ class StyleTask:
         """L-BFGS with one evaluation a step; the core builds any other."""
         import torch
 
-        from toolkit.run.schedules import build_schedule
+        from toolkit.run.schedules import scheduled
         from vtk_style import lbfgs
         from vtk_style.model import StyleModel
 
@@ -141,8 +141,7 @@ class StyleTask:
         dtype = torch.bfloat16 if section.history_dtype == "bf16" else None
         image = cast(StyleModel, model).image
         optimizer = lbfgs.LBFGS([image], lr=section.lr, history=section.history, history_dtype=dtype)
-        scheduler, interval = build_schedule(stage.schedule, optimizer, stage, False)
-        return OptimizerSetup(optimizer, scheduler, interval)
+        return scheduled(optimizer, stage)
 
     @hookimpl(wrapper=True)
     def vtk_step(self, run: Run, batch: Any) -> Generator[None, Any, Any]:

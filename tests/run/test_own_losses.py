@@ -49,6 +49,6 @@ def test_lists_are_joined_sample_by_sample(run: Run) -> None:
 
 
 def test_a_metric_of_training_alone_is_not_offered_as_the_best(run: Run) -> None:
-    from toolkit.run.keeping import metric_directions
+    from toolkit.run.directions import metric_directions
 
     assert list(metric_directions(run)) == ["val/error", "val/loss", "train/loss"]

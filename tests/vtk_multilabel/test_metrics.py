@@ -68,3 +68,22 @@ def test_an_image_without_labels_counts_as_right_where_nothing_is_decided():
     found = computed(logits, torch.zeros(4, 3, dtype=torch.long))
     assert found["subset_accuracy"] == 1
     assert found["hamming"] == 0
+
+
+def test_images_that_float32_takes_for_certain_are_ranked_by_their_logits() -> None:
+    from sklearn.metrics import average_precision_score
+
+    logits, present = torch.tensor([[40.0], [30.0], [25.0], [20.0]]), torch.tensor([[0], [1], [0], [1]])
+    metrics = build_metrics([0.5])
+    metrics.update(logits, present)
+    assert metrics.compute()["map"].item() == pytest.approx(average_precision_score(present[:, 0], logits[:, 0]))
+
+
+def test_a_label_that_is_nowhere_is_in_no_mean() -> None:
+    from sklearn.metrics import f1_score
+
+    decided, present = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 0]]), torch.tensor([[1, 0, 0], [0, 1, 0], [1, 1, 0]])
+    metrics = build_metrics([0.5] * 3)
+    metrics.update(20.0 * decided - 10, present)
+    wanted = f1_score(present, decided, average="macro", labels=[0, 1])
+    assert metrics.compute()["macro_f1"].item() == pytest.approx(wanted)

@@ -18,6 +18,7 @@ from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from toolkit.data.reading import Keep
 from toolkit.data.sections import ImageData, MeanStd
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
+from toolkit.data.sources.index import require_two_classes
 from toolkit.data.sources.missing import listed
 from toolkit.data.splits import held_out, split_found
 from toolkit.data.types import BatchTransform
@@ -161,6 +162,7 @@ def cut_for(run: Run, recipe: Any) -> Found:
         may_miss = recipe.data.bad_image_limit if skips else 0.0
         return apply_manifest(again, read_manifest(manifest), may_miss=may_miss)
     found: Found = recipe.data.source.load()
+    require_two_classes(found.train)
     if manifest is not None and (run.resumed or run.trained_meta is not None):
         _require_no_cut(found, recipe.data, manifest)
     cut = fresh_cut(recipe, found, run.say)

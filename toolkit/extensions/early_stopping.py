@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.markers import hookimpl
 from toolkit.recipe.section import Section
 
@@ -40,8 +39,7 @@ class EarlyStopping:
     def vtk_fit(self, run: Run) -> Generator[None, Any, Any]:
         """Find out what is watched before the first epoch, so that a misspelt metric costs no training."""
         options: EarlyStoppingOptions = run.options(NAME)
-        metric, higher = _watched(run, options)
-        run.local[NAME] = (metric, higher if options.mode == "auto" else options.mode == "max")
+        run.local[NAME] = _watched(run, options)
         return (yield)
 
     @hookimpl
@@ -74,20 +72,18 @@ def improves(value: float, best: float | None, higher_is_better: bool, min_delta
 
 def _watched(run: Run, options: EarlyStoppingOptions) -> tuple[str, bool]:
     """The metric's name and whether higher is better."""
-    from toolkit.run.keeping import metric_directions, plan_best
+    from toolkit.run.directions import higher_is_better
+    from toolkit.run.keeping import plan_best
 
-    if options.metric == "auto":
-        best = run.best or plan_best(run, "auto")
+    metric = options.metric
+    if metric == "auto":
+        best = run.best or plan_best(run, "auto", options.mode)
         assert best is not None
-        return best.metric, best.higher_is_better
-    directions = metric_directions(run)
-    if options.metric not in directions:
-        raise VtkError(
-            f"extensions.{NAME}.metric: there is no metric {options.metric!r}",
-            hint=f"There are: {', '.join(directions)}.",
-            code=ExitCode.RECIPE,
-        )
-    return options.metric, directions[options.metric]
+        if options.mode == "auto":
+            return best.metric, best.higher_is_better
+        metric = best.metric
+    key = f"extensions.{NAME}"
+    return metric, higher_is_better(run, metric, options.mode, key=f"{key}.metric", mode_key=f"{key}.mode")
 
 
 def _reason(metric: str, state: Mapping[str, Any]) -> str:

@@ -94,8 +94,8 @@ def _config(name: str) -> Any:
 def _create(name: str, form: Form, **arguments: Any) -> nn.Module:
     import timm
 
-    if form.dropout:
-        arguments["drop_rate"] = form.dropout
+    # Also where it is 0: some models leave out a fifth of the features unless they are told not to.
+    arguments.setdefault("drop_rate", form.dropout)
     if form.drop_path:
         arguments["drop_path_rate"] = form.drop_path
     config = _config(name)
@@ -104,6 +104,8 @@ def _create(name: str, form: Form, **arguments: Any) -> nn.Module:
     try:
         model: nn.Module = timm.create_model(name, num_classes=form.num_classes, **arguments)
     except TypeError as error:
+        if arguments.get("drop_rate") == 0.0 and "'drop_rate'" in str(error):
+            return _create(name, form, **arguments | {"drop_rate": None})  # it has none, and timm passes on no None
         _explain(name, form, str(error))
         raise
     except (AssertionError, ValueError) as error:

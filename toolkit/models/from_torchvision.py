@@ -80,8 +80,7 @@ def build(name: str, form: Form) -> nn.Module:
         model: nn.Module = builder(weights=None, num_classes=form.num_classes, **arguments)
     except (AssertionError, RuntimeError, ValueError) as error:
         raise wrong_image_size(f"torchvision:{name}", form.image_size, preprocessing(name).image_size) from error
-    if form.dropout:
-        _drop_before_heads(name, model, form.dropout)
+    _drop_before_heads(name, model, form.dropout)
     return model
 
 
@@ -114,9 +113,23 @@ def _default_weights(name: str) -> Any:
 
 
 def _drop_before_heads(name: str, model: nn.Module, dropout: float) -> None:
+    """Make ``dropout`` the rate of the classifier: of torchvision's own layers, or of one that is added."""
     for path, head in heads(model).items():
+        if _set_own_dropout(model, path, dropout) or not dropout:
+            continue
         if not isinstance(head, nn.Linear):
-            raise no_such_option(f"torchvision:{name}", "dropout", "it drops features by itself; leave dropout out")
+            raise no_such_option(f"torchvision:{name}", "dropout", "its head is no linear layer; leave dropout out")
         parent, _, attribute = path.rpartition(".")
         with torch.random.fork_rng(devices=[]):
             setattr(model.get_submodule(parent), attribute, DroppedLinear(head, dropout))
+
+
+def _set_own_dropout(model: nn.Module, head: str, dropout: float) -> bool:
+    """Whether the head sees its features through a layer of torchvision's, whose rate is set; others' rates are too."""
+    container, _, place = head.rpartition(".")
+    inside = list(model.get_submodule(container).children()) if container else []
+    around = [module for module in (*inside, getattr(model, "dropout", None)) if isinstance(module, nn.Dropout)]
+    for module in around:
+        module.p = dropout
+    last = inside[int(place) - 1] if place.isdigit() and int(place) else None
+    return isinstance(last, nn.Dropout) or (not container and bool(around))

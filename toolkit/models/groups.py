@@ -10,6 +10,12 @@ from torch import nn
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.parts import blocks
 
+# Scales, tokens and embeddings of positions that are no vectors, as torchvision's transformers and ConvNeXt call them;
+# timm's say so themselves. cpb_mlp makes Swin v2's position biases.
+_UNDECAYED = frozenset(
+    ("class_token", "pos_embedding", "relative_position_bias_table", "cpb_mlp", "logit_scale", "layer_scale")
+)
+
 __all__ = ["depth_factors", "parameter_groups", "undecayed"]
 
 
@@ -57,7 +63,11 @@ def undecayed(model: nn.Module) -> frozenset[str]:
     """
     own = getattr(model, "no_weight_decay", None)
     named = set(own()) if callable(own) else set()
-    return frozenset(name for name, parameter in model.named_parameters() if parameter.ndim <= 1 or name in named)
+    return frozenset(
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.ndim <= 1 or name in named or not _UNDECAYED.isdisjoint(name.split("."))
+    )
 
 
 def depth_factors(model: nn.Module, decay: float) -> dict[str, float]:

@@ -58,6 +58,9 @@ class Plateau(Section):
 
     name: Literal["plateau"]
     metric: str = Field("val/loss", description="What is watched.")
+    mode: Literal["auto", "min", "max"] = Field(
+        "auto", description="Whether less or more of it is better; `auto` asks the metric."
+    )
     factor: Factor = Field(0.1, description="Factor of each drop.")
     patience: int = Field(10, ge=0, description="Epochs without improvement before a drop.")
     min_lr: float = Field(0.0, ge=0, description="The rate never falls below this.")

@@ -58,6 +58,9 @@ class TrainSection(Section):
         description="Metric that chooses the weights to keep, e.g. `val/accuracy`; `auto` takes the task's first "
         "validation metric, or the validation loss; `last` keeps the last weights.",
     )
+    best_mode: Literal["auto", "min", "max"] = Field(
+        "auto", description="Whether less or more of the metric of `best` is better; `auto` asks the metric."
+    )
     validate_every: int = Field(1, ge=1, description="Epochs between two validations; the last epoch always has one.")
     log_every: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Print the running loss every so many steps, in addition to the progress display."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import ExitCode, VtkError
 from toolkit.run.checkpoints import CheckpointStore
+from toolkit.run.directions import Mode, higher_is_better, metric_directions
 from toolkit.run.directory import require_own
 from toolkit.run.run import Best
 from toolkit.run.snapshot import take_snapshot
@@ -98,34 +98,18 @@ def _copied(state: dict[str, Any]) -> dict[str, Any]:
     return {name: tensor.clone() for name, tensor in state.items()}
 
 
-def plan_best(run: Run, wanted: str) -> Best | None:
+def plan_best(run: Run, wanted: str, mode: Mode = "auto") -> Best | None:
     """What ``train.best`` means for this task and data; None keeps the last weights.
 
     Raises:
-        VtkError: the recipe names a metric that there is not.
+        VtkError: the recipe names a metric that there is not, or of which nobody says the direction.
     """
     if wanted == "last":
         return None
-    directions = metric_directions(run)
     if wanted == "auto":
-        names = [name for name in directions if name.startswith("val/")]
+        names = [name for name in metric_directions(run) if name.startswith("val/")]
         wanted = names[0] if names else "train/loss"
-    if wanted not in directions:
-        raise VtkError(
-            f"train.best: there is no metric {wanted!r}",
-            hint=f"There are: {', '.join(directions)}; `last` keeps the last weights.",
-            code=ExitCode.RECIPE,
-        )
-    return Best(wanted, directions[wanted])
-
-
-def metric_directions(run: Run) -> dict[str, bool]:
-    """Whether higher is better, for each metric that an epoch will have; the loss comes after a split's metrics."""
-    splits = ["train"] if run.data.val is None else ["val", "train"]
-    found: dict[str, bool] = {}
-    for split in splits:
-        metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split=split)
-        for name, metric in metrics.items() if metrics is not None else ():
-            found[f"{split}/{name}"] = bool(metric.higher_is_better)
-        found[f"{split}/loss"] = False
-    return found
+    higher = higher_is_better(
+        run, wanted, mode, key="train.best", mode_key="train.best_mode", instead="; `last` keeps the last weights"
+    )
+    return Best(wanted, higher)

@@ -6,9 +6,12 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
 from toolkit.data.balance import Resampled
 from toolkit.data.loaders import build_loader
 from toolkit.errors import VtkError
+from toolkit.hooks.answers import owned, wrong_answer
 from toolkit.hooks.direct import direct
 from toolkit.hooks.types import OptimizerSetup
 from toolkit.models.freeze import set_train_mode
@@ -20,6 +23,7 @@ from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
 from toolkit.run.precision import answers_in
 from toolkit.run.signals import Interrupted
+from toolkit.run.schedules import schedule_notes
 from toolkit.run.skipped import watch, write_skipped
 from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
@@ -39,11 +43,20 @@ def fit(run: Run) -> bool:
     for stage in run.stages[run.position.stage :]:
         enter_stage(run, stage)
         train_stage(run)
+        if run.stopping:
+            _tell_untrained(run)
         if run.stopping or stage.index == len(run.stages) - 1:
             break
         leave_stage(run)
     keeping.save_last(run)
     return True
+
+
+def _tell_untrained(run: Run) -> None:
+    """A run that stops leaves its later stages out, which is easily overlooked."""
+    names = [repr(stage.name) for stage in run.stages[run.stage.index + 1 :]]
+    if names:
+        run.say(f"note: the run stops in stage {run.stage.name!r}; not trained: {', '.join(names)} ({run.stop_reason})")
 
 
 def enter_stage(run: Run, stage: Stage) -> None:
@@ -57,12 +70,25 @@ def enter_stage(run: Run, stage: Stage) -> None:
     setup = setup if isinstance(setup, OptimizerSetup) else OptimizerSetup(setup)
     run.optimizer, run.scheduler = setup.optimizer, setup.scheduler
     run.schedule_interval, run.schedule_metric = setup.interval, setup.metric
+    _require_watched(run)
+    for note in schedule_notes(run.stage):
+        run.say(f"note: stage {stage.name!r}: {note}")
     assert run.precision is not None
     run.scaler = run.precision.scaler()
     run.losses = LossMeter()
     metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split="train")
     run.outputs = OutputBuffer(metrics) if metrics is not None else None
     restore_late(run)
+
+
+def _require_watched(run: Run) -> None:
+    """A plateau schedule of a plugin's own must say what it watches."""
+    if isinstance(run.scheduler, ReduceLROnPlateau) and run.schedule_metric is None:
+        owner = owned(run.local["manager"].owner_of("vtk_optimizer"))
+        raise wrong_answer(
+            f"vtk_optimizer of {owner} gave a ReduceLROnPlateau without a metric",
+            'say what it watches: OptimizerSetup(optimizer, scheduler, metric="val/loss")',
+        )
 
 
 def train_stage(run: Run) -> None:

@@ -8,15 +8,14 @@ import torch
 from torch import nn
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.types import OptimizerSetup
 from toolkit.models.groups import parameter_groups
 from toolkit.recipe.optimizers import LBFGS, SGD, Adam, AdamW
-from toolkit.recipe.schedules import Plateau
-from toolkit.run.schedules import build_schedule
+from toolkit.run.schedules import scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolkit.hooks.types import OptimizerSetup
     from toolkit.run.stages import Stage
 
 
@@ -34,10 +33,7 @@ def build_optimizer(model: nn.Module, stage: Stage) -> OptimizerSetup:
             code=ExitCode.RECIPE,
         )
     optimizer = make_optimizer(stage.optimizer, _grouped(model, stage.optimizer) or parameters)
-    metric = stage.schedule.metric if isinstance(stage.schedule, Plateau) else None
-    higher = metric is not None and not metric.endswith("loss")
-    scheduler, interval = build_schedule(stage.schedule, optimizer, stage, higher)
-    return OptimizerSetup(optimizer, scheduler, interval, metric)
+    return scheduled(optimizer, stage)
 
 
 def _grouped(model: nn.Module, section: Any) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.run.curves import draw_curves
+from toolkit.run.figure_text import undrawable_signs
 from toolkit.run.files import OUT, whole_file, write_atomic, write_error
 from toolkit.run.jsonable import finite
 from toolkit.run.report import Figure, Result, Table
@@ -79,7 +80,7 @@ def _draw(figures: Sequence[Figure], directory: Path, flag: str) -> dict[int, st
         stem = re.sub(r"[^\w.-]+", "-", figure.name).strip("-.") or "figure"
         taken = set(names.values())
         names[id(figure)] = next(n for n in _numbered(stem) if n not in taken)
-        with whole_file(directory / names[id(figure)], flag=flag) as path:
+        with whole_file(directory / names[id(figure)], flag=flag) as path, undrawable_signs():
             figure.draw(path)
     return names
 

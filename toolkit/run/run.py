@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, cast
+
+from typing_extensions import TypeVar
 
 from toolkit.printable import printable_text
 from toolkit.run.signals import Interrupt
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from toolkit.run.meters import LossMeter, OutputBuffer
     from toolkit.run.precision import PrecisionPlan
     from toolkit.run.seal import SealedFiles
+
+
+R = TypeVar("R", bound="Recipe", default="Recipe", covariant=True)
 
 
 @dataclass
@@ -62,8 +67,10 @@ class Best:
 
 
 @dataclass
-class Run:
-    """One execution of a recipe. Hooks read it; ``state``, ``local``, ``data``'s datasets and the model may be changed.
+class Run(Generic[R]):
+    """One execution of a recipe, to a type checker ``Run[MyRecipe]``.
+
+    Hooks read it; ``state``, ``local``, ``data``'s datasets and the model may be changed.
 
     Attributes:
         recipe: the typed recipe, an instance of the class that the task's ``vtk_config`` returned.
@@ -129,9 +136,9 @@ class Run:
     restore_from: dict[str, Any] | None = None
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> R:
         """The typed recipe."""
-        return self.resolved.recipe
+        return cast("R", self.resolved.recipe)
 
     @property
     def judged(self) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.data.types import IndexBatch
+from toolkit.run.figure_text import figure_text
 from toolkit.run.report import Figure
 
 if TYPE_CHECKING:
@@ -49,5 +50,5 @@ def _draw(images: npt.NDArray[np.uint8], titles: Sequence[str], path: Path) -> N
         axes.set_axis_off()
     for axes, image, title in zip(canvas.axes, images, titles, strict=False):
         axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(title, fontsize=9)
+        axes.set_title(figure_text(title), fontsize=9)
     canvas.savefig(path, dpi=100)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from toolkit.hooks.types import OptimizerSetup
 from toolkit.recipe.schedules import Constant, Cosine, MultiStep, OneCycle, Plateau, Step
 
 if TYPE_CHECKING:
@@ -51,15 +52,19 @@ class ClosedFormSchedule:
         self._apply()
 
 
-def build_schedule(section: Any, optimizer: Optimizer, stage: Stage, higher_is_better: bool) -> tuple[Any, Interval]:
-    """The schedule that a recipe section names, and how often it advances.
+def scheduled(optimizer: Optimizer, stage: Stage) -> OptimizerSetup:
+    """The optimizer with the schedule that the stage names."""
+    scheduler, interval = build_schedule(stage.schedule, optimizer, stage)
+    metric = stage.schedule.metric if isinstance(stage.schedule, Plateau) else None
+    return OptimizerSetup(optimizer, scheduler, interval, metric)
 
-    ``higher_is_better`` is the direction of the metric that a plateau schedule watches.
-    """
+
+def build_schedule(section: Any, optimizer: Optimizer, stage: Stage) -> tuple[Any, Interval]:
+    """The schedule that a recipe section names, and how often it advances."""
     if isinstance(section, Constant):
         return None, "epoch"
     if isinstance(section, Plateau):
-        mode: Literal["min", "max"] = "max" if higher_is_better else "min"
+        mode: Literal["min", "max"] = "max" if stage.higher_is_better else "min"
         plateau = ReduceLROnPlateau(
             optimizer, mode=mode, factor=section.factor, patience=section.patience, min_lr=section.min_lr
         )
@@ -75,9 +80,34 @@ def _closed_form(section: Any, stage: Stage) -> tuple[Callable[[float, int], flo
         return multistep_rate(section), "epoch"
     if isinstance(section, OneCycle):
         return onecycle_rate(section, stage.total_steps), "step"
-    if isinstance(section, Cosine) and section.warmup:
-        return cosine_rate(section, stage.total_epochs, stage.epoch_steps), "step"
+    # The last epoch of a stage that counts steps may be short, and its only one: epochs are too coarse for its fall.
+    if section.warmup or stage.steps is not None:
+        return cosine_rate(section, stage.total_steps, stage.epoch_steps), "step"
     return cosine_rate(section, stage.total_epochs, 1), "epoch"
+
+
+def schedule_notes(stage: Stage) -> list[str]:
+    """What of the stage's schedule will not happen within it, or be over before it ends."""
+    section, epochs = stage.schedule, stage.total_steps / max(stage.epoch_steps, 1)
+    length = f"the stage has {epochs:.3g} epochs"
+    notes = []
+    if isinstance(section, Cosine):
+        end = section.warmup + (section.t_max or 0)
+        if section.warmup >= epochs:
+            notes.append(f"schedule.warmup is {section.warmup:g} epochs and {length}: the rate never reaches its peak")
+        elif section.t_max is not None and end < epochs:
+            notes.append(f"schedule.t_max: the fall is over after {end:g} epochs and {length}: the rest is at eta_min")
+        elif section.t_max is not None and end > epochs:
+            notes.append(f"schedule.t_max: the fall would take {end:g} epochs and {length}: it is cut off")
+    if isinstance(section, MultiStep):
+        late = [str(milestone) for milestone in section.milestones if milestone >= epochs]
+        if late:
+            notes.append(f"schedule.milestones: {length}, so nothing happens at {', '.join(late)}")
+    if isinstance(section, Step) and section.step_size >= epochs:
+        notes.append(f"schedule.step_size is {section.step_size} and {length}: the rate never drops")
+    if isinstance(section, Plateau) and section.patience + 1 >= epochs:
+        notes.append(f"schedule.patience is {section.patience} and {length}: the rate never drops")
+    return notes
 
 
 def step_rate(section: Step) -> Callable[[float, int], float]:
@@ -90,10 +120,16 @@ def multistep_rate(section: MultiStep) -> Callable[[float, int], float]:
     return lambda base, t: base * section.gamma ** sum(t >= m for m in section.milestones)
 
 
-def cosine_rate(section: Cosine, epochs: int, per_epoch: int) -> Callable[[float, int], float]:
-    """Linear warm-up, then eta_min + (base − eta_min)·(1 + cos(π·progress))/2, held at eta_min after ``t_max``."""
+def cosine_rate(section: Cosine, length: int, per_epoch: int) -> Callable[[float, int], float]:
+    """Linear warm-up, then eta_min + (base − eta_min)·(1 + cos(π·progress))/2, held at eta_min after ``t_max``.
+
+    Args:
+        section: warm-up and fall, in epochs.
+        length: of the stage, in what ``t`` counts.
+        per_epoch: how many of those make an epoch.
+    """
     warmup = round(section.warmup * per_epoch)
-    fall = (section.t_max or max(epochs - section.warmup, 1)) * per_epoch
+    fall = max(length - warmup, 1) if section.t_max is None else section.t_max * per_epoch
 
     def rate(base: float, t: int) -> float:
         if t < warmup:

@@ -11,6 +11,7 @@ from toolkit.hooks.answers import owned
 from toolkit.hooks.manager import build_manager, call_required
 from toolkit.run.defaults import core_defaults
 from toolkit.run.devices import pick_device
+from toolkit.run.directions import plan_plateaus
 from toolkit.run.keeping import plan_best
 from toolkit.run.meta_faults import require_plain_meta
 from toolkit.run.precision import plan_precision, settle_precision
@@ -99,7 +100,8 @@ def build_model(run: Run) -> None:
     if isinstance(run.loss, torch.nn.Module):
         run.loss.to(run.device)
     if run.best is None:
-        run.best = plan_best(run, recipe.train.best)
+        run.best = plan_best(run, recipe.train.best, recipe.train.best_mode)
+    plan_plateaus(run)
 
 
 def place_model(model: torch.nn.Module, device: torch.device, channels_last: bool) -> torch.nn.Module:

@@ -19,6 +19,7 @@ class Stage:
     Exactly one of ``epochs`` and ``steps`` is set. ``section`` is the recipe's own stage section, with whatever keys
     the task added to it; None where the recipe has no ``stages``. ``batches`` is the number of optimizer steps that one
     pass over the training data gives; the core sets it once the stage's loader is built, before ``vtk_optimizer``.
+    ``higher_is_better`` is the direction of the metric that a plateau schedule watches; the core sets it as well.
     """
 
     index: int
@@ -30,6 +31,7 @@ class Stage:
     schedule: Any
     section: StageSection | None = None
     batches: int = 0
+    higher_is_better: bool = False
 
     @property
     def epoch_steps(self) -> int:

@@ -162,9 +162,8 @@ class Found:
         """Splits under the training split's class map: classes are matched by name, whatever their order.
 
         Raises:
-            VtkError: fewer than two classes, or a class in a later split that training has not.
+            VtkError: a class in a later split that training has not.
         """
-        _require_two_classes(train)
         return cls(train, _align(val, train.classes, "val"), _align(test, train.classes, "test"))
 
 
@@ -285,8 +284,13 @@ def natural_key(text: str) -> str:
     return "\0".join(parts)
 
 
-def _require_two_classes(index: Index) -> None:
-    if len(index.classes) < 2:
+def require_two_classes(index: Index) -> None:
+    """Training needs something to tell apart; evaluating a trained model does not.
+
+    Raises:
+        VtkError: one class for each sample, and always the same.
+    """
+    if index.targets is not None and index.targets.ndim == 1 and len(index.classes) < 2:
         place = str(index.root) if isinstance(index, ImageFiles) else None
         raise VtkError(f"there is only one class, {index.classes[0]!r}; telling classes apart takes two", place=place)
 
