@@ -64,6 +64,7 @@ TRAIN = {
     "train.clip_norm": case(see.fitted, "train.clip_norm=0.01", "optimizer={name: sgd}"),
     "train.log_grad_norm": case(see.fitted, "train.log_grad_norm=true"),
     "train.best": case(see.fitted, "train.best=val/loss"),
+    "train.best_mode": case(see.fitted, "train.best_mode=min"),
     "train.validate_every": case(see.fitted, "train.validate_every=2"),
     "train.log_every": case(see.printed, "train.log_every=1", "extensions.progress=true"),
     "loader.workers": case(see.loader, "loader.workers=2"),
@@ -120,16 +121,24 @@ _CHANGES = {
     "onecycle": {"pct_start": 0.5, "div_factor": 5, "final_div_factor": 10},
     "plateau": {"metric": "train/loss", "factor": 0.5, "patience": 3, "min_lr": 1e-4},
 }
-SCHEDULES = {
-    f"schedule[{name}].name": case(
-        see.rates, f"schedule={base}", "schedule={name: step, step_size: 1}" if name == "constant" else "train.epochs=2"
-    )
-    for name, base in _BASES.items()
-} | {
-    f"schedule[{name}].{key}": case(see.rates, f"schedule.{key}={value}", f"schedule={_BASES[name]}")
-    for name, changes in _CHANGES.items()
-    for key, value in changes.items()
-}
+SCHEDULES = (
+    {
+        f"schedule[{name}].name": case(
+            see.rates,
+            f"schedule={base}",
+            "schedule={name: step, step_size: 1}" if name == "constant" else "train.epochs=2",
+        )
+        for name, base in _BASES.items()
+    }
+    | {
+        f"schedule[{name}].{key}": case(see.rates, f"schedule.{key}={value}", f"schedule={_BASES[name]}")
+        for name, changes in _CHANGES.items()
+        for key, value in changes.items()
+    }
+    | {
+        "schedule[plateau].mode": case(see.fitted, "schedule.mode=max", "schedule={name: plateau, patience: 0}"),
+    }
+)
 
 _ONE_STAGE = ("train.epochs=null", "stages=[{epochs: 2}]")
 
