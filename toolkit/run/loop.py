@@ -22,8 +22,8 @@ from toolkit.run.loss_faults import held_out_loss, loss_error
 from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
 from toolkit.run.precision import answers_in
-from toolkit.run.signals import Interrupted
 from toolkit.run.schedules import schedule_notes
+from toolkit.run.signals import Interrupted
 from toolkit.run.skipped import watch, write_skipped
 from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
