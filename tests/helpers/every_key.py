@@ -136,7 +136,9 @@ SCHEDULES = (
         for key, value in changes.items()
     }
     | {
-        "schedule[plateau].mode": case(see.fitted, "schedule.mode=max", "schedule={name: plateau, patience: 0}"),
+        "schedule[plateau].mode": case(
+            see.last_rate, "schedule.mode=max", "schedule={name: plateau, patience: 0, metric: train/loss}"
+        ),
     }
 )
 
@@ -188,6 +190,7 @@ IMAGES = {
     "data.split.duplicates": case(see.held_out, "data.split.duplicates=near", _GROUPED),
     "data.split.manifest": case(see.held_out, "data.split.manifest={folder}/digits.json"),
     "data.image_size": case(see.held_out, "data.image_size=10"),
+    "data.interpolation": case(see.held_out, "data.interpolation=bicubic", "data.image_size=12"),
     "data.resize": case(see.held_out, "data.resize=12"),
     "data.grey": case(see.held_out, "data.grey=false"),
     "data.augment": case(see.batches, "data.augment=light"),

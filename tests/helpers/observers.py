@@ -88,6 +88,13 @@ def fitted(resolved: Any) -> Any:
     return run.step, run.history, _digest(*run.model.state_dict().values()), run.best
 
 
+def last_rate(resolved: Any) -> float:
+    """The learning rate once training is over."""
+    run = _run(resolved)
+    fit(run)
+    return float(run.optimizer.param_groups[0]["lr"])
+
+
 def trained_over(resolved: Any) -> Any:
     """How training ends: its steps, or why it stops."""
     from toolkit.errors import VtkError
