@@ -13,10 +13,11 @@ import sysconfig
 from pathlib import Path
 from types import TracebackType
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, is_out_of_memory
+from toolkit.memory_limit import address_limit, memory_hint
 from toolkit.printable import printable
 
-__all__ = ["SHARED_MEMORY", "os_error", "path_in", "resource_error", "shared_memory_error"]
+__all__ = ["SHARED_MEMORY", "exhausted", "os_error", "path_in", "resource_error", "shared_memory_error"]
 
 SHARED_MEMORY = "/dev/shm"
 
@@ -67,8 +68,22 @@ def resource_error(error: BaseException) -> VtkError | None:
         return _exhausted(errno.EMFILE, None, os.strerror(errno.EMFILE))
     memory = "failed to map segment" in text or "annot allocate memory" in text or "can't allocate memory" in text
     if isinstance(error, ImportError | RuntimeError) and memory:
-        return VtkError(f"out of memory: {text.splitlines()[0]}", hint=_MEMORY, code=ExitCode.OUT_OF_MEMORY)
+        return VtkError(
+            f"out of memory: {text.splitlines()[0]}", hint=memory_hint(_MEMORY), code=ExitCode.OUT_OF_MEMORY
+        )
     return None
+
+
+def exhausted(error: BaseException) -> VtkError | None:
+    """What to tell of an error by which memory, processes or handles have run out, wherever in whosever code."""
+    told = os_error(error) or resource_error(error)
+    if told is not None:
+        return told if told.code == ExitCode.OUT_OF_MEMORY else None
+    if not is_out_of_memory(error):
+        return None
+    detail = next(iter(str(error).strip().splitlines()), "")
+    message = f"out of memory{detail and ': ' + detail}"
+    return VtkError(message, hint=memory_hint(_MEMORY), code=ExitCode.OUT_OF_MEMORY)
 
 
 def shared_memory_error(reason: str, needs: str = "") -> VtkError:
@@ -108,7 +123,9 @@ def _open_file(trace: TracebackType | None) -> str | None:
 
 
 def _exhausted(number: int, path: str | None, reason: str) -> VtkError:
-    hints = {errno.EAGAIN: _PROCESSES, errno.ENOMEM: _MEMORY}
+    # A thread's stack takes address space, and the system gives the same number for both.
+    more = f" {memory_hint('')}" if address_limit() is not None else ""
+    hints = {errno.EAGAIN: f"{_PROCESSES}{more}", errno.ENOMEM: memory_hint(_MEMORY)}
     message = f"no more processes may be started: {reason}" if number == errno.EAGAIN else reason
     place = printable(path) if path else None
     return VtkError(message, place=place, hint=hints.get(number, _HANDLES), code=ExitCode.OUT_OF_MEMORY)

@@ -17,6 +17,7 @@ from toolkit.cli.streams import own_streams
 from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
 from toolkit.environ import restore_environment
 from toolkit.errors import ExitCode
+from toolkit.memory_limit import require_loadable_torch
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",
@@ -46,6 +47,8 @@ _ENVIRONMENT = {
     # Idle OpenMP threads give the core back soon: without it a busy neighbour slows training many times over.
     "GOMP_SPINCOUNT": "1000",
 }
+_WITH_TORCH = {"run", "check", "predict", "eval", "tune", "bench"}
+_HELP = {"-h", "--help"}
 _COMPLETE = "_VTK_COMPLETE"
 
 
@@ -145,7 +148,11 @@ def _guarded(words: list[str], session: Session) -> int:
         code = _invoke(words, session)
         sys.stdout.flush()
     except BaseException as error:
-        return report(error, with_traceback=session.traceback)
+        try:
+            return report(error, with_traceback=session.traceback)
+        except MemoryError:
+            os.write(2, b"error: out of memory\n")
+            return int(ExitCode.OUT_OF_MEMORY)
     return code
 
 
@@ -173,6 +180,8 @@ def _invoke(args: list[str], session: Session) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(cli, {}, "vtk", _COMPLETE, instruction)
+    if not _WITH_TORCH.isdisjoint(args[:1]) and _HELP.isdisjoint(args):
+        require_loadable_torch()
     try:
         with cli.make_context("vtk", args, obj=session) as ctx:
             return int(cli.invoke(ctx) or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,12 @@ vtk check mine.yaml --set train.epochs=3 --json
     metavar="PAGE",
     help="Write the report as one page of HTML too; implies --report.",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The directory that the run is to have; see whether it could. Under runs/ by default.",
+)
 @sets_option
 @demo_option
 @device_option
@@ -57,6 +64,7 @@ vtk check mine.yaml --set train.epochs=3 --json
 def command(
     ctx: click.Context,
     recipe: str,
+    out: Path | None,
     trial: bool,
     report: bool | None,
     page: Path | None,
@@ -86,6 +94,7 @@ def command(
 
     console = progress_console()
     plan = make_plan(resolved, console=console, trial=trial)
+    plan.problem = plan.problem or problem_of_place(plan, out)
     found = look_through(resolved, plan, console) if wanted else None
     if as_json:
         print_json(as_document(plan) | ({"report": found.to_json() if found else None} if wanted else {}))
@@ -103,6 +112,18 @@ def command(
         ctx.exit(int(ExitCode.DATA))
 
 
+def problem_of_place(plan: Plan, out: Path | None) -> VtkError | None:
+    """Why the run could not have its directory, or not keep even its weights there; None where nothing speaks so."""
+    from toolkit.run.directory import require_place
+
+    weights = max((4 * (stage.trainable + stage.frozen) for stage in plan.stages), default=0)
+    try:
+        require_place(out, weights)
+    except VtkError as error:
+        return error
+    return None
+
+
 def look_through(resolved: ResolvedRecipe, plan: Plan, console: Console) -> DataReport | None:
     """The report on the data; None where they cannot even be listed, which then is the plan's problem."""
     from toolkit.run.data_report import report_on
@@ -116,7 +137,16 @@ def look_through(resolved: ResolvedRecipe, plan: Plan, console: Console) -> Data
 
 def require_folder(page: Path) -> None:
     """Told before anything is read, not after."""
-    if not page.absolute().parent.is_dir():
+    from toolkit.run.disk_errors import write_error
+
+    folder = page.absolute().parent
+    try:
+        found = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        found = False
+    except OSError as error:
+        raise write_error(page, error, flag="--html") from error
+    if not found:
         raise VtkError("there is no such folder", place=str(page.parent), code=ExitCode.CANNOT_CREATE)
 
 

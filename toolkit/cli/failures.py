@@ -7,9 +7,9 @@ import traceback
 import click
 
 from toolkit.cli.echo import echo
-from toolkit.errors import ExitCode, VtkError, is_out_of_memory
+from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.exits import exit_error
-from toolkit.os_errors import os_error, resource_error
+from toolkit.os_errors import exhausted, os_error, resource_error
 from toolkit.printable import printable
 from toolkit.run.signals import Interrupted
 
@@ -51,9 +51,7 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
         return "interrupted", ExitCode.INTERRUPTED
     if isinstance(error, Interrupted):
         return str(error), error.code
-    if is_out_of_memory(error):
-        return _out_of_memory(error), ExitCode.OUT_OF_MEMORY
-    told = os_error(error) or resource_error(error)
+    told = exhausted(error) or os_error(error) or resource_error(error)
     return None if told is None else (format_error(told), told.code)
 
 
@@ -63,14 +61,6 @@ def _usage(error: click.ClickException) -> str:
     if context is None:
         return message
     return f"{message}\n  {context.get_usage()}\n  Help: {context.command_path} --help"
-
-
-def _out_of_memory(error: BaseException) -> str:
-    detail = str(error).strip().splitlines()
-    return (
-        f"error: out of memory{': ' + detail[0] if detail else ''}\n"
-        "  Take smaller batches with more accumulation, e.g. --set train.batch_size=8 --set train.accumulate=4"
-    )
 
 
 def _traceback(error: BaseException) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import DISABLE, Plugin
+from toolkit.os_errors import exhausted
 
 _ERROR_LENGTH = 200
 _OWN = __name__.partition(".")[0]
@@ -43,6 +44,8 @@ def guarded(plugin: Plugin, failure: str, call: Callable[[], Any]) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too, and the panics of compiled modules
+        if told := exhausted(error):
+            raise told from error
         own_hint = _one_line(error.hint) if isinstance(error, VtkError) and error.hint else ""
         raise VtkError(
             f"the {plugin.kind} {plugin.name!r} {failure}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.disk_errors import read_error, write_error
+from toolkit.run.files import require_space
 from toolkit.run.lock import HOLDER, LOCK, locked, outward_link
 from toolkit.run.status import STATUS, end_status, has_status, read_status
 
-__all__ = ["open_directory", "require_own", "require_run"]
+__all__ = ["open_directory", "require_own", "require_place", "require_run"]
 
 _RUNS = Path("runs")
 _NAMES = 10_000
@@ -47,6 +49,35 @@ def open_directory(name: str, out: Path | None, resume: bool) -> Iterator[Path]:
         except BaseException:
             _remove_unused(path, made, parents)
             raise
+
+
+def require_place(out: Path | None, needed: int) -> None:
+    """Refuse what :func:`open_directory` would refuse to a new run, without making anything.
+
+    Args:
+        out: as there.
+        needed: bytes that the run will write at least.
+
+    Raises:
+        VtkError: the directory could not be made, or holds something (73), or there is too little space (74).
+    """
+    path = out if out is not None else _RUNS
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if os.path.lexists(place))
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise write_error(path, error) from error
+    if not there.is_dir():
+        number = errno.EEXIST if there == path.absolute() else errno.ENOTDIR
+        raise write_error(path, OSError(number, os.strerror(number)))
+    if not os.access(there, os.W_OK | os.X_OK):
+        number = errno.EROFS if os.statvfs(there).f_flag & os.ST_RDONLY else errno.EACCES
+        raise write_error(path, OSError(number, os.strerror(number)))
+    if out is not None and there == out.absolute() and _holds_a_run(out):
+        raise _occupied(out)
+    require_space(there, needed)
 
 
 def require_own(directory: Path) -> None:
@@ -124,7 +155,7 @@ def _make_fresh(name: str) -> Path:
 
 def _missing_parents(path: Path) -> list[Path]:
     """The folders above ``path`` that are to be made with it, the innermost first."""
-    return [parent for parent in path.parents if not parent.exists()]
+    return [parent for parent in path.parents if not os.path.exists(parent)]
 
 
 def _remove_unused(path: Path, made: bool, parents: list[Path]) -> None:

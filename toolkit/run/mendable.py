@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolkit.errors import ExitCode, VtkError, is_out_of_memory
+from toolkit.memory_limit import memory_hint
 from toolkit.os_errors import os_error, resource_error
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def _out_of_memory(run: Run, detail: str) -> VtkError:
     size = run.recipe.train.batch_size
     return VtkError(
         f"out of memory on {run.device} with batches of {size}: {detail}",
-        hint=f"Halve train.batch_size to {max(size // 2, 1)} and set train.accumulate to "
-        f"{run.recipe.train.accumulate * 2}, or use train.precision: bf16.",
+        hint=memory_hint(
+            f"Halve train.batch_size to {max(size // 2, 1)} and set train.accumulate to "
+            f"{run.recipe.train.accumulate * 2}, or use train.precision: bf16."
+        ),
         code=ExitCode.OUT_OF_MEMORY,
     )
 

@@ -1,0 +1,90 @@
+"""Verbs of ``vtk`` run for real as another user or beside a read-only mount, all in one process of that surrounding."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+UID = 12345
+
+_VERBS = """
+import contextlib, io, json, sys
+from toolkit.cli import main
+answers = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
+        code = main(words)
+    answers.append([code, said.getvalue()])
+print(json.dumps(answers))
+"""
+# Python may lie in a folder that is another user's alone: an empty one with just that in it takes its place.
+_AS_USER = """
+mount --make-rprivate / || exit 9
+mkdir -p "$2" && mount --bind "$1" "$2" && mount -t tmpfs -o mode=755 none "$3" && mkdir -p "$1" \
+    && mount --bind "$2" "$1" || exit 9
+shift 3; exec "$@"
+"""
+_READ_ONLY = 'mount --make-rprivate / && mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 9; shift; "$@"'
+
+
+def unavailable() -> str:
+    """Why these cannot be run here; empty where they can."""
+    if sys.platform != "linux" or os.getuid() != 0:
+        return "only root can become another user and mount"
+    missing = [name for name in ("unshare", "setpriv") if shutil.which(name) is None]
+    if missing:
+        return f"{missing[0]} is not installed"
+    if subprocess.run(["unshare", "-m", "mount", "--make-rprivate", "/"], capture_output=True, check=False).returncode:
+        return "mounts are not allowed here"
+    return ""
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that every user may look into."""
+    with tempfile.TemporaryDirectory(prefix="vtk-surroundings-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def as_user(verbs: list[list[str]], folder: Path, **environment: str) -> list[tuple[int, str]]:
+    """Exit code and stderr of each verb, run as a user without a name, in ``folder``."""
+    user = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
+    shut = _shut(Path(sys.base_prefix))
+    if shut is None:
+        return _answers(user, verbs, folder, environment)
+    spare = Path(tempfile.gettempdir()) / f"vtk-python-{os.getpid()}"
+    try:
+        before = ["unshare", "-m", "sh", "-c", _AS_USER, "-", sys.base_prefix, str(spare), str(shut), *user]
+        return _answers(before, verbs, folder, environment)
+    finally:
+        spare.rmdir()
+
+
+def beside_read_only(read_only: Path, verbs: list[list[str]], folder: Path, **environ: str) -> list[tuple[int, str]]:
+    """Exit code and stderr of each verb, run where nothing can be written in ``read_only``."""
+    return _answers(["unshare", "-m", "sh", "-c", _READ_ONLY, "-", str(read_only)], verbs, folder, environ)
+
+
+def _shut(path: Path) -> Path | None:
+    """The outermost folder on the way to ``path`` that other users may not pass."""
+    return next((p for p in reversed([path, *path.parents]) if not p.stat().st_mode & 0o001), None)
+
+
+def _answers(
+    before: list[str], verbs: list[list[str]], folder: Path, environment: dict[str, str]
+) -> list[tuple[int, str]]:
+    command = [*before, sys.executable, "-c", _VERBS, json.dumps(verbs)]
+    kept = {name: value for name, value in os.environ.items() if name not in {"HOME", "VTK_CACHE", "XDG_CACHE_HOME"}}
+    done = subprocess.run(
+        command, cwd=folder, env=kept | environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return [(code, said) for code, said in json.loads(done.stdout.splitlines()[-1])]
