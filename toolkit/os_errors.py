@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import sysconfig
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +18,15 @@ from toolkit.errors import ExitCode, VtkError, is_out_of_memory
 from toolkit.memory_limit import address_limit, memory_hint
 from toolkit.printable import printable
 
-__all__ = ["SHARED_MEMORY", "exhausted", "os_error", "path_in", "resource_error", "shared_memory_error"]
+__all__ = [
+    "SHARED_MEMORY",
+    "exhausted",
+    "os_error",
+    "path_in",
+    "refused_threads",
+    "resource_error",
+    "shared_memory_error",
+]
 
 SHARED_MEMORY = "/dev/shm"
 
@@ -84,6 +93,24 @@ def exhausted(error: BaseException) -> VtkError | None:
     detail = next(iter(str(error).strip().splitlines()), "")
     message = f"out of memory{detail and ': ' + detail}"
     return VtkError(message, hint=memory_hint(_MEMORY), code=ExitCode.OUT_OF_MEMORY)
+
+
+def refused_threads(error: KeyboardInterrupt) -> VtkError | None:
+    """What to tell where nobody has pressed Ctrl-C: OpenBLAS sends SIGINT when it may not start its threads.
+
+    It does so while it is imported; and then no other thread can be started either, which is tried.
+    """
+    trace, importing = error.__traceback__, False
+    while trace is not None:
+        importing = importing or trace.tb_frame.f_code.co_name == "<module>"
+        trace = trace.tb_next
+    if not importing:
+        return None
+    try:
+        threading.Thread(target=int).start()
+    except RuntimeError as refused:
+        return resource_error(refused)
+    return None
 
 
 def shared_memory_error(reason: str, needs: str = "") -> VtkError:

@@ -1,4 +1,4 @@
-"""``vtk`` in a process whose address space is limited, as by ``ulimit -v``."""
+"""``vtk`` in a process whose address space or number of processes is limited, as by ``ulimit``."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def unavailable() -> str:
     """Why these cannot be run here; empty where they can."""
     if sys.platform != "linux" or os.getuid() != 0:
         return "only root can become another user and mount"
-    missing = [name for name in ("unshare", "setpriv") if shutil.which(name) is None]
+    missing = [name for name in ("unshare", "setpriv", "prlimit") if shutil.which(name) is None]
     if missing:
         return f"{missing[0]} is not installed"
     if subprocess.run(["unshare", "-m", "mount", "--make-rprivate", "/"], capture_output=True, check=False).returncode:
@@ -54,9 +54,17 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def as_user(verbs: list[list[str]], folder: Path, **environment: str) -> list[tuple[int, str]]:
-    """Exit code and stderr of each verb, run as a user without a name, in ``folder``."""
+def as_user(
+    verbs: list[list[str]], folder: Path, *, processes: int | None = None, **environment: str
+) -> list[tuple[int, str]]:
+    """Exit code and stderr of each verb, run as a user without a name, in ``folder``.
+
+    Args:
+        processes: how many (threads count) this user may have.
+    """
     user = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
+    if processes is not None:
+        user = ["prlimit", f"--nproc={processes}", *user]
     shut = _shut(Path(sys.base_prefix))
     if shut is None:
         return _answers(user, verbs, folder, environment)

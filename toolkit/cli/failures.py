@@ -9,7 +9,7 @@ import click
 from toolkit.cli.echo import echo
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.exits import exit_error
-from toolkit.os_errors import exhausted, os_error, resource_error
+from toolkit.os_errors import exhausted, os_error, refused_threads, resource_error
 from toolkit.printable import printable
 from toolkit.run.signals import Interrupted
 
@@ -47,6 +47,8 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
         return format_error(left), left.code
     if isinstance(error, click.ClickException):
         return _usage(error), ExitCode.USAGE
+    if isinstance(error, KeyboardInterrupt) and (told := refused_threads(error)):
+        return format_error(told), told.code
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return "interrupted", ExitCode.INTERRUPTED
     if isinstance(error, Interrupted):
