@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from toolkit import Data, ExitCode, OptimizerSetup, Option, Recipe, Section, VtkError, hookimpl
+from toolkit.recipe.sections import TrainSection
 from toolkit.testing import TASK_CHECKS, ConformanceError, Subject
 from toolkit.testing.numbers import Numbers, NumbersRecipe
 
@@ -144,6 +145,10 @@ def _once(value: Any) -> Any:
     return {**value, "side": int(value["side"])} if "side" in value else value
 
 
+def _growing(value: Any) -> Any:
+    return {**value, "side": value["side"] + 1} if "side" in value else value
+
+
 class NeverValid(Section):
     side: int = Field(8, description="Side.", json_schema_extra={"type": "no type"})
 
@@ -170,6 +175,20 @@ class NoDescription(Good):
     @hookimpl
     def vtk_config(self) -> type[Recipe]:
         return UndescribedRecipe
+
+
+class ShortTraining(TrainSection):
+    epochs: int = 3
+
+
+class ShortTrainingRecipe(NumbersRecipe):
+    own: ShortTraining = Field(default_factory=ShortTraining, description="Own.")
+
+
+class OtherDefault(Good):
+    @hookimpl
+    def vtk_config(self) -> type[Recipe]:
+        return ShortTrainingRecipe
 
 
 class StageFlag(Good):
@@ -307,6 +326,7 @@ FAULTS: list[tuple[str, type[Good], str]] = [
     ("errors", with_section(_lineless), "'own' is refused without file, line and column"),
     ("errors", with_section(_crashing), "'own' raises KeyError"),
     ("schema", with_section(_once), "as a run writes it down cannot be read again"),
+    ("schema", with_section(_growing), "as a run writes it down reads as another recipe"),
     ("schema", NoSchema, "no valid JSON Schema"),
     ("schema", NoDescription, "Undescribed.deep has no description"),
     ("hooks", ShortFlag, "-n: a flag starts with -- and has a name"),
@@ -334,6 +354,10 @@ def test_a_task_with_one_fault_fails_the_check_for_it(
         TASK_CHECKS[check](subject(plugin()))
     assert caught.value.check == check
     assert words in caught.value.found
+
+
+def test_a_key_of_the_toolkit_with_another_default_needs_no_description_again(subject: Make) -> None:
+    TASK_CHECKS["schema"](subject(OtherDefault()))
 
 
 def test_an_error_that_says_neither_where_nor_what_to_do(subject: Make) -> None:
