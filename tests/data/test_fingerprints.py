@@ -167,6 +167,16 @@ def test_pictures_in_memory() -> None:
     assert duplicate_arrays(images).tolist() == [0, 1, 2, 1, 4]
 
 
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+def test_pictures_in_memory_that_look_the_same(channels: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 236, (4, 6, 6, *(channels or (1,))), dtype=np.uint8)
+    images = np.stack([cv2.resize(one, (48, 48)).reshape(48, 48, *channels) for one in coarse])
+    images = np.concatenate([images, images[1:2] + 3, images[2:3]])
+    assert duplicate_arrays(images).tolist() == [0, 1, 2, 3, 4, 2]
+    assert duplicate_arrays(images, near=True).tolist() == [0, 1, 2, 3, 1, 2]
+
+
 def test_a_reduced_decode_is_the_picture_in_small(tmp_path: Path) -> None:
     picture = blobs(4, (420, 520))
     exif = Image.Exif()

@@ -375,6 +375,22 @@ def test_what_looks_the_same_stays_together_where_it_is_asked_for(tmp_path: Path
     assert torn(SplitSection(folds=3, duplicates="near")) == 0
 
 
+def test_near_means_the_same_for_images_in_memory() -> None:
+    coarse = np.random.default_rng(0).integers(0, 236, (30, 6, 6, 3), dtype=np.uint8)
+    images = np.repeat(np.stack([cv2.resize(one, (48, 48)) for one in coarse]), 2, axis=0)
+    images[1::2] += 2
+    index = ImageArrays(images, np.repeat(np.arange(30) % 2, 2), ("a", "b"))
+
+    def torn(section: SplitSection) -> int:
+        cut = split_found(Found(index), section, seed=0)
+        assert cut.val is not None
+        train, val = ({int(key.split("/")[1]) // 2 for key in part.keys} for part in (cut.train, cut.val))
+        return len(train & val)
+
+    assert torn(SplitSection(val=0.3)) > 0
+    assert torn(SplitSection(val=0.3, duplicates="near")) == 0
+
+
 def test_equal_images_in_memory_stay_together() -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), dtype=np.uint8)
     twice = ImageArrays(images.repeat(2, axis=0), np.arange(40).repeat(2) % 2, ("a", "b"))

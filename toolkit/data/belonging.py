@@ -100,12 +100,12 @@ def copies(index: Index, duplicates: Duplicates) -> Indices:
     """Groups of copies: for each sample the position of the first that is the same picture, shape (n,).
 
     ``exact`` are equal files, of which only what can be equal is read and what was read is kept for later runs; or
-    equal pixels in memory. ``near`` decodes every file.
+    equal pixels in memory. ``near`` looks at every picture, and decodes every file for it.
     """
     from toolkit.data import fingerprints
 
     if isinstance(index, ImageArrays):
-        return fingerprints.duplicate_arrays(index.images)
+        return fingerprints.duplicate_arrays(index.images, near=duplicates == "near")
     if duplicates == "exact":
         return fingerprints.equal_files(index.locations, index.states, fingerprints.Kept(index.root))
     state = index.locations, index.states.tobytes()

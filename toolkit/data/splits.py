@@ -55,7 +55,7 @@ class SplitSection(Section):
     duplicates: Duplicates = Field(
         "exact",
         description="Copies of a picture, which always stay together: `exact` are equal files, `near` also pictures "
-        "that look the same (saved anew, scaled, slightly brighter); `near` decodes every file first.",
+        "that look the same (saved anew, scaled, slightly brighter); `near` looks at every picture first.",
     )
     seed: int | None = Field(None, ge=0, description="Seeds the cut; by default the recipe's seed.")
     manifest: str | None = Field(

@@ -62,9 +62,26 @@ def duplicate_groups(
     return look_groups([seen for _, seen in read], equal_groups([content for content, _ in read]))
 
 
-def duplicate_arrays(images: npt.NDArray[np.uint8]) -> Labels:
-    """:func:`duplicate_groups` for pictures in memory, shape (n, ...): those with equal pixels."""
-    return equal_groups([content_hash(np.ascontiguousarray(image).data.cast("B")) for image in images])
+def duplicate_arrays(images: npt.NDArray[np.uint8], *, near: bool = False) -> Labels:
+    """:func:`duplicate_groups` for pictures in memory, shape (n, height, width) or (n, height, width, 1 or 3).
+
+    Args:
+        near: group what looks the same, too; False compares the pixels alone.
+    """
+    equal = equal_groups([content_hash(np.ascontiguousarray(image).data.cast("B")) for image in images])
+    if not near:
+        return equal
+    with step("looking for near copies", len(images)) as looking:
+        looks = []
+        for image in images:
+            looks.append(look(_in_colour(image)))
+            looking.more()
+    return look_groups(looks, equal)
+
+
+def _in_colour(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    channels = image if image.ndim == 3 else image[..., None]
+    return np.ascontiguousarray(np.broadcast_to(channels, (*channels.shape[:2], 3)))
 
 
 def _read_all(paths: Sequence[str]) -> list[tuple[bytes | None, Look | None]]:
