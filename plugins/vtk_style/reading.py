@@ -30,6 +30,7 @@ SAMPLES = "sklearn:"
 
 _ORIENTATION, _BITS = 0x0112, 258
 _SRGB_NAMES = ("sRGB",)
+_MISSING = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 
 Array = npt.NDArray[Any]
 
@@ -105,7 +106,7 @@ def read_picture(
     """
     try:
         data = locate(source).read_bytes()
-    except OSError as error:
+    except _MISSING as error:  # what else the disk answers, the core tells
         raise VtkError(
             f"the picture cannot be read: {error.strerror}",
             place=source,

@@ -127,3 +127,14 @@ def test_a_save_that_was_cut_off_between_its_renames_is_undone(tmp_path: Path) -
     store.save(7, {"step": 7})
     (tmp_path / "step-000000007").rename(tmp_path / ".step-000000007.old.tmp")
     assert store.load_latest()[:2] == ({"step": 7}, 7)
+
+
+@pytest.mark.parametrize("content", [b"x" * (2 << 20), b"[" * 100_000, b'{"sha256": 3}', b"[]"])
+def test_a_manifest_of_another_form_is_told_and_the_checkpoint_before_is_used(tmp_path: Path, content: bytes) -> None:
+    store = CheckpointStore(tmp_path)
+    for step in (1, 2):
+        store.save(step, {"a": step})
+    (tmp_path / "step-000000002" / "manifest.json").write_bytes(content)
+    tree, step, damaged = store.load_latest()
+    assert (tree, step) == ({"a": 1}, 1)
+    assert [error.code for error in damaged] == [ExitCode.DATA]

@@ -232,3 +232,18 @@ def test_how_a_run_ended_is_told_even_where_nothing_can_be_written(
     assert trouble.code == ExitCode.IO
     assert read_status(tmp_path)["status"] == "failed"
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_what_a_killed_run_left_half_written_is_gone_when_it_goes_on(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "recipe.yaml").write_text("task: toy\n")
+    (tmp_path / f".bundle.{dead.pid}-0123abcd.tmp").mkdir()
+    with open_directory("a", tmp_path, True):
+        assert list(tmp_path.glob(".bundle.*")) == []
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"status": ["running"]}', "x" * (2 << 20), "3"])
+def test_a_status_of_another_form_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "status.json").write_text(content)
+    assert read_status(tmp_path) == {}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.disk_errors import read_error, write_error
-from toolkit.run.files import open_new, sync_directory, whole_file, write_atomic
+from toolkit.run.disk_errors import input_error, read_error, write_error
+from toolkit.run.files import open_new, read_limited, sweep, sync_directory, whole_file, write_atomic
 
 
 @pytest.fixture(params=[0o022, 0o027, 0o077, 0o002])
@@ -70,7 +72,7 @@ def test_no_file_makes_the_folder_that_it_lies_in(tmp_path: Path) -> None:
         (errno.ENOSPC, ExitCode.IO, "Free some space"),
         (errno.EDQUOT, ExitCode.IO, "quota"),
         (errno.EFBIG, ExitCode.IO, "ulimit -f"),
-        (errno.EMFILE, ExitCode.IO, "ulimit -n"),
+        (errno.EMFILE, ExitCode.OUT_OF_MEMORY, "ulimit -n"),
         (errno.EIO, ExitCode.IO, "disk or the network share"),
         (errno.EACCES, ExitCode.CANNOT_CREATE, "may write to with --out"),
         (errno.ELOOP, ExitCode.CANNOT_CREATE, "symbolic link"),
@@ -98,3 +100,32 @@ def test_a_folder_that_cannot_be_synced_is_told(tmp_path: Path, monkeypatch: pyt
         sync_directory(tmp_path)
     monkeypatch.setattr(os, "fsync", lambda _: fail(errno.EINVAL))  # a file system that has no such thing
     sync_directory(tmp_path)
+
+
+def test_what_a_killed_process_left_half_written_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [f".a.json.{os.getpid()}-0123abcd.tmp.json", ".bundle.old.tmp", "notes.tmp", f".mine.{dead.pid}.tmp"]
+    for name in (*kept, f".status.json.{dead.pid}-0123abcd.tmp.json"):
+        (tmp_path / name).write_text("x")
+    half = tmp_path / f".bundle.{dead.pid}-0123abcd.tmp"
+    half.mkdir()
+    (half / "bundle.json").write_text("{")
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_file_larger_than_any_such_file_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_limited(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(VtkError, match="is larger than") as large:
+        read_limited(tmp_path / "a", 4)
+    assert large.value.code == ExitCode.DATA
+
+
+CODES = {errno.ENOENT: 66, errno.EACCES: 66, errno.EIO: 74, errno.ESTALE: 74, errno.EMFILE: 71, errno.ENOMEM: 71}
+
+
+@pytest.mark.parametrize(("number", "code"), CODES.items())
+def test_a_file_that_cannot_be_read_is_told_apart_from_a_disk_that_fails(number: int, code: int) -> None:
+    assert input_error("a", OSError(number, os.strerror(number))).code == code

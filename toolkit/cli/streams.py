@@ -19,7 +19,7 @@ from typing import Any
 
 __all__ = ["Streams", "own_streams"]
 
-_GONE = {errno.EPIPE, errno.ECONNRESET, errno.EBADF, errno.EIO}
+_GONE = {errno.EPIPE, errno.ECONNRESET, errno.EBADF}
 _STDOUT, _STDERR = 1, 2
 
 
@@ -64,7 +64,9 @@ class _Raw(io.FileIO):
             return length
         except OSError as error:
             self._dead = True
-            if self._number == _STDOUT and error.errno in _GONE:
+            # A terminal that is closed answers EIO, as does a disk that fails.
+            left_off = error.errno in _GONE or (error.errno == errno.EIO and self.isatty())
+            if self._number == _STDOUT and left_off:
                 self._streams.reader_left = True
             elif self._number == _STDOUT:
                 self._streams.failure = OSError(error.errno, error.strerror, "standard output")

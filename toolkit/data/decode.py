@@ -41,6 +41,7 @@ from PIL import (
 from toolkit.data.containers import Container, MalformedError, inspect, sniff
 from toolkit.data.opencv import cv2
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.disk_errors import input_error
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -273,6 +274,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
     Raises:
         ImageError: it is missing, no regular file, or begins like no picture.
+        VtkError: too many files are open (71).
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -285,7 +287,12 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
             return head + file.read()
     except FileNotFoundError:
         raise ImageError(path, "does not exist", code=ExitCode.NO_INPUT) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        told = input_error(path, error)
+        if told.code == ExitCode.OUT_OF_MEMORY:  # no fault of the file, so it is never left out for it
+            raise told from error
+        raise ImageError(path, f"cannot be read: {_first_line(error)}", code=told.code) from error
+    except ValueError as error:
         raise ImageError(path, f"cannot be read: {_first_line(error)}", code=ExitCode.NO_INPUT) from error
 
 

@@ -17,7 +17,8 @@ from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
 from toolkit.progress import Step, step
-from toolkit.run.files import open_new, whole_file
+from toolkit.run.disk_errors import input_error
+from toolkit.run.files import open_new, read_limited, whole_file
 
 __all__ = ["MANIFEST", "apply_manifest", "manifest_of", "read_manifest", "write_cut", "write_manifest"]
 
@@ -25,6 +26,7 @@ MANIFEST = "split.json"
 """Its name in a run's directory."""
 
 _VERSION = 1
+_LARGEST = 4 << 30
 _AT_ONCE = 4096
 _PARTS = ("train", "val", "test")
 
@@ -111,10 +113,12 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     if os.path.isdir(path):
         path = Path(path, MANIFEST)
     try:
-        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+        manifest = json.loads(read_limited(Path(path), _LARGEST))
     except FileNotFoundError:
         raise VtkError("there is no such manifest", place=str(path), code=ExitCode.NO_INPUT) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise input_error(path, error) from error
+    except (ValueError, RecursionError) as error:
         raise VtkError(f"not a split manifest: {error}", place=str(path)) from error
     if not _is_manifest(manifest):
         raise VtkError(f"not a split manifest of version {_VERSION}", place=str(path))

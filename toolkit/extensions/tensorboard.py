@@ -6,24 +6,33 @@ Every value stands at the optimizer step it belongs to. Epoch values have the sa
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
+import socket
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from toolkit.errors import VtkError
 from toolkit.hooks.markers import hookimpl
 from toolkit.recipe.section import Section
+from toolkit.run.disk_errors import write_error
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.compat.proto.event_pb2 import Event
 
     from toolkit.run.run import Run
 
 NAME = "tensorboard"
 FOLDER = "tensorboard"
+_NUMBERS = itertools.count()
+_FLUSH_SECONDS = 10.0
 
 
 class TensorBoardOptions(Section):
@@ -38,6 +47,52 @@ class TensorBoardOptions(Section):
     )
 
 
+class EventFile:
+    """One file of events. TensorBoard's own writer has a thread, which tells of a full disk by a traceback.
+
+    Args:
+        folder: made, with the one above, where it is not there; what lies in it stays.
+
+    Raises:
+        VtkError: the disk takes no more; so does each method.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_NUMBERS)}"
+        self.path = folder / name
+        with self._told():
+            for level in (folder.parent, folder):  # not the run's directory, where that is gone
+                level.mkdir(exist_ok=True)
+            self._file = self.path.open("xb")
+            self._records = RecordWriter(self._file)
+        self.add(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def add(self, event: Event) -> None:
+        """Append an event."""
+        with self._told():
+            self._records.write(event.SerializeToString())
+
+    def flush(self) -> None:
+        """Make what was written visible to TensorBoard."""
+        with self._told():
+            self._file.flush()
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        with self._told():
+            self._file.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+
 class Writers:
     """One event file for each split, opened at its first value.
 
@@ -49,8 +104,8 @@ class Writers:
     def __init__(self, folder: Path, purge_after: int | None) -> None:
         self.folder = folder
         self.purge_after = purge_after
-        self.logged_at = time.monotonic()
-        self._open: dict[str, EventFileWriter] = {}
+        self.logged_at = self._flushed_at = time.monotonic()
+        self._open: dict[str, EventFile] = {}
 
     def add(self, split: str, step: int, values: Mapping[str, float]) -> None:
         """Write ``values`` by tag at ``step``, all in one event, which costs a fraction of one event each."""
@@ -59,31 +114,35 @@ class Writers:
 
         if values:
             summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
-            self._writer(split).add_event(Event(wall_time=time.time(), step=step, summary=summary))
+            self._writer(split).add(Event(wall_time=time.time(), step=step, summary=summary))
 
     def flush(self) -> None:
         """Make what was written visible to TensorBoard."""
         for writer in self._open.values():
             writer.flush()
 
+    def flush_sometimes(self, now: float) -> None:
+        """The same within a long epoch, where the last time is a while ago."""
+        if now - self._flushed_at > _FLUSH_SECONDS:
+            self._flushed_at = now
+            self.flush()
+
     def close(self) -> None:
         """Close every file."""
         for writer in self._open.values():
             writer.close()
 
-    def _writer(self, split: str) -> EventFileWriter:
+    def _writer(self, split: str) -> EventFile:
         if split not in self._open:
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-            self._open[split] = EventFileWriter(str(self.folder / split))
+            self._open[split] = EventFile(self.folder / split)
             if self.purge_after is not None:
                 self._purge(self._open[split], self.purge_after + 1)
         return self._open[split]
 
-    def _purge(self, writer: EventFileWriter, first: int) -> None:
+    def _purge(self, writer: EventFile, first: int) -> None:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
-        writer.add_event(Event(step=first, session_log=SessionLog(status=SessionLog.START)))
+        writer.add(Event(step=first, session_log=SessionLog(status=SessionLog.START)))
 
 
 class TensorBoard:
@@ -102,9 +161,13 @@ class TensorBoard:
         purge_after = run.position.step if run.resumed else None
         writers = run.local[NAME] = Writers(run.directory / FOLDER, purge_after)
         try:
-            return (yield)
-        finally:
-            writers.close()
+            result = yield
+        except BaseException:
+            with contextlib.suppress(VtkError):  # what ended the run counts
+                writers.close()
+            raise
+        writers.close()
+        return result
 
     @hookimpl
     def vtk_log(self, run: Run, records: Sequence[Mapping[str, float]]) -> None:
@@ -116,6 +179,7 @@ class TensorBoard:
         now = time.monotonic()
         limit = _limit(options.points_per_second, now - writers.logged_at, len(records))
         writers.logged_at = now
+        writers.flush_sometimes(now)
         for record in evenly(records, limit):
             values = {f"step/{name}": value for name, value in record.items() if name != "step"}
             writers.add("train", int(record["step"]), values)

@@ -304,12 +304,14 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 
 def _check_weights(path: Path, expected: str) -> None:
+    from toolkit.run.disk_errors import read_error
+
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise VtkError("the bundle has lost its weights", place=str(path), hint=_DAMAGED) from error
     except OSError as error:
-        raise VtkError(f"cannot be read: {error.strerror or error}", place=str(path), code=ExitCode.IO) from error
+        raise read_error(path, error) from error
     if found != expected:
         raise VtkError("the weights are damaged: their checksum is wrong", place=str(path), hint=_DAMAGED)

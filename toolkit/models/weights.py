@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from toolkit.errors import ExitCode, VtkError
 from toolkit.home import library_cache
 from toolkit.os_errors import os_error
+from toolkit.run.disk_errors import read_error
 
 _PROBE_SECONDS = 10.0
 # Averaged weights come first, as in timm: where a file has both, they are the ones that were evaluated.
@@ -157,9 +158,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except OSError as error:
-        raise VtkError(
-            f"the weights cannot be read: {error.strerror or error}", place=str(path), code=ExitCode.IO
-        ) from error
+        raise read_error(path, error) from error
     except Exception as error:
         # Both readers raise types of their own, and torch's unpickler nearly any, for a damaged file.
         raise VtkError(

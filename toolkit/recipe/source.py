@@ -11,6 +11,7 @@ from toolkit.recipe.nodes import MapNode, Mark, ScalarNode
 from toolkit.recipe.problems import Problem, RecipeError, nearest
 from toolkit.recipe.shipped import find_shipped
 from toolkit.recipe.text import MAX_BYTES, compose_file
+from toolkit.run.disk_errors import input_error
 
 RUN_RECIPE = "recipe.yaml"
 MAX_EXTENDS = 16
@@ -117,7 +118,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise VtkError(f"cannot be read: {error.strerror or error}", place=str(path), code=ExitCode.NO_INPUT) from None
+        raise input_error(path, error) from None
 
 
 def _display(path: Path) -> str:

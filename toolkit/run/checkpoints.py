@@ -21,10 +21,11 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.run import state_file
 from toolkit.run.disk_errors import read_error, write_error
 from toolkit.run.exchange import mend, replace_directory
-from toolkit.run.files import open_new, require_space, sync_directory
+from toolkit.run.files import open_new, read_limited, require_space, sync_directory
 
 _FILES = ("state.safetensors", "state.json")
 _SLACK = 1 << 20
+_LARGEST, _LARGEST_STATE = 1 << 20, 1 << 30
 
 
 class CheckpointStore:
@@ -107,7 +108,7 @@ class CheckpointStore:
                 tree = self.load(step)
                 require(tree)
             except VtkError as error:
-                if error.code == ExitCode.IO:
+                if error.code in (ExitCode.IO, ExitCode.OUT_OF_MEMORY):
                     raise
                 damaged.append(error)
             else:
@@ -164,8 +165,8 @@ def _write_synced(path: Path, chunks: Iterable[bytes | memoryview]) -> str:
 def _verified(directory: Path) -> tuple[bytes, bytes]:
     manifest_path = directory / "manifest.json"
     try:
-        hashes = json.loads(manifest_path.read_bytes())["sha256"]
-        contents = tuple((directory / name).read_bytes() for name in _FILES)
+        hashes = json.loads(read_limited(manifest_path, _LARGEST))["sha256"]
+        contents = ((directory / _FILES[0]).read_bytes(), read_limited(directory / _FILES[1], _LARGEST_STATE))
     except FileNotFoundError as error:
         raise _damaged(directory, f"it has lost {Path(error.filename).name}") from error
     except OSError as error:

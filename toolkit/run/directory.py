@@ -13,7 +13,7 @@ from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.disk_errors import read_error, write_error
-from toolkit.run.files import require_space
+from toolkit.run.files import require_space, sweep
 from toolkit.run.lock import HOLDER, LOCK, locked, outward_link
 from toolkit.run.status import STATUS, end_status, has_status, read_status
 
@@ -40,6 +40,8 @@ def open_directory(name: str, out: Path | None, resume: bool) -> Iterator[Path]:
     with locked(path) as place:
         if not resume and _holds_a_run(path):
             raise _occupied(path)
+        if resume:
+            sweep(path)
         try:
             yield path
         except VtkError as error:

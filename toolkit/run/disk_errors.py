@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["OUT", "megabytes", "not_enough_space", "read_error", "write_error"]
+__all__ = ["OUT", "input_error", "megabytes", "not_enough_space", "read_error", "write_error"]
 
 OUT = "--out"
 _NOT_THERE = {
@@ -22,6 +23,8 @@ _NOT_THERE = {
     errno.ELOOP,
     errno.ENAMETOOLONG,
 }
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_FAILING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
 _REMEDIES = {
     errno.EDQUOT: "Your quota on this disk is used up: free some space, or ask for more.",
     errno.EFBIG: "Larger files are not allowed here: see `ulimit -f`, or what the file system takes.",
@@ -42,7 +45,7 @@ def write_error(path: Path, error: OSError, needed: int = 0, *, flag: str = OUT)
         needed: bytes that were to be written; 0 where that is not known.
     """
     where = f" with {flag}" if flag else ""
-    code = ExitCode.CANNOT_CREATE if error.errno in _NOT_THERE else ExitCode.IO
+    code = ExitCode.CANNOT_CREATE if error.errno in _NOT_THERE else _code(error)
     hint = _REMEDIES.get(error.errno or 0, f"Choose a folder that you may write to{where}.")
     message = f"cannot be written: {error.strerror or error}"
     if error.errno == errno.ENOSPC:
@@ -52,11 +55,20 @@ def write_error(path: Path, error: OSError, needed: int = 0, *, flag: str = OUT)
 
 
 def read_error(path: Path, error: OSError, hint: str | None = None) -> VtkError:
-    """What a failed read means to a user: nothing about the file, which may be whole (exit code 74)."""
+    """What a failed read means to a user: nothing about the file, which may be whole (exit code 74, or 71)."""
     remedy = "\n".join(line for line in (_REMEDIES.get(error.errno or 0), hint) if line)
     return VtkError(
-        f"cannot be read: {error.strerror or error}", place=str(path), hint=remedy or None, code=ExitCode.IO
+        f"cannot be read: {error.strerror or error}", place=str(path), hint=remedy or None, code=_code(error)
     )
+
+
+def input_error(path: str | os.PathLike[str], error: OSError, what: str = "cannot be read") -> VtkError:
+    """Why a file of the user's cannot be read or listed: a wrong name or right (66), a disk that fails (74), or too
+    few handles (71).
+    """
+    if error.errno in _EXHAUSTED | _FAILING:
+        return read_error(Path(path), error)
+    return VtkError(f"{what}: {error.strerror or error}", place=str(path), code=ExitCode.NO_INPUT)
 
 
 def not_enough_space(needed: int, free: int) -> str:
@@ -67,6 +79,10 @@ def not_enough_space(needed: int, free: int) -> str:
 def megabytes(count: int) -> str:
     """Bytes for people."""
     return f"{count / 1e6:,.1f} MB"
+
+
+def _code(error: OSError) -> ExitCode:
+    return ExitCode.OUT_OF_MEMORY if error.errno in _EXHAUSTED else ExitCode.IO
 
 
 def _full(path: Path, needed: int) -> str:

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.run.files import read_limited
 
 __all__ = ["told_where_it_began"]
+
+_LARGEST = 1 << 20
 
 
 @contextmanager
@@ -27,6 +30,6 @@ def told_where_it_began(directory: Path) -> Iterator[None]:
 
 def _began_in(directory: Path) -> Path | None:
     try:
-        return Path(json.loads((directory / "environment.json").read_text())["folder"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return Path(json.loads(read_limited(directory / "environment.json", _LARGEST))["folder"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, VtkError):
         return None  # no run, or one of an earlier version

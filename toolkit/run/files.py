@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ __all__ = [
     "OUT",
     "new_directory",
     "open_new",
+    "read_limited",
     "require_space",
+    "sweep",
     "sync_directory",
     "temporary_beside",
     "whole_file",
@@ -30,6 +33,7 @@ __all__ = [
     "write_error",
 ]
 
+_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.tmp(\.\w+)?")
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EBADF}
 
 
@@ -96,6 +100,47 @@ def new_directory(path: Path) -> Path:
     temporary = temporary_beside(path)
     temporary.mkdir()
     return temporary
+
+
+def sweep(directory: Path) -> None:
+    """Remove what processes that were killed left half written in a directory, as :func:`temporary_beside` names it.
+
+    Nobody else may be at work there but those whose processes still live.
+    """
+    with contextlib.suppress(OSError):
+        for path in list(directory.iterdir()):
+            found = _TEMPORARY.fullmatch(path.name)
+            if found is None or _lives(int(found[1])):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def read_limited(path: Path, largest: int) -> bytes:
+    """The content of a file of ``largest`` bytes at most.
+
+    Raises:
+        OSError: it cannot be read.
+        VtkError: it holds more (exit code 65).
+    """
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise VtkError(f"is larger than {largest / (1 << 20):,.0f} MiB, which no such file is", place=str(path))
+    return content
 
 
 def sync_directory(path: Path) -> None:

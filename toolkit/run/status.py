@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import VtkError
-from toolkit.run.files import write_atomic
+from toolkit.run.files import read_limited, write_atomic
 
 __all__ = ["STATUS", "begin_status", "end_status", "has_status", "read_status", "write_status"]
 
 STATUS = "status.json"
+_LARGEST = 1 << 20
 _SPARE = ".status.spare.json"
 _NO_ROOM = "the disk took no more, not even how the run ended; see what was said at the time"
 
@@ -66,10 +67,10 @@ def has_status(directory: Path) -> bool:
 def read_status(directory: Path) -> dict[str, Any]:
     """What was recorded last; empty where there is nothing to read."""
     try:
-        status = json.loads((directory / STATUS).read_text())
-    except (OSError, ValueError, RecursionError):
+        status = json.loads(read_limited(directory / STATUS, _LARGEST))
+    except (OSError, ValueError, RecursionError, VtkError):
         return {}
-    return status if isinstance(status, dict) else {}
+    return status if isinstance(status, dict) and isinstance(status.get("status"), str) else {}
 
 
 def _text(status: str, facts: dict[str, Any]) -> str:

@@ -89,7 +89,7 @@ def read_file(file: str | os.PathLike[str]) -> Record:
     try:
         data = read_bytes(file)
     except ImageError as error:
-        unreadable = error.code == ExitCode.NO_INPUT
+        unreadable = error.code in (ExitCode.NO_INPUT, ExitCode.IO)
         return Record("missing" if unreadable else "no-picture", error.reason)
     if not data:
         return Record("empty", "is empty")

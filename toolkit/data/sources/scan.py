@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.data.decode import IMAGE_SUFFIXES
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import VtkError
 from toolkit.progress import step
+from toolkit.run.disk_errors import input_error
 
 __all__ = ["RUN", "Listing", "identity", "is_picture_name", "is_run", "look_through", "scan", "visible_folders"]
 
@@ -150,4 +151,4 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _not_listed(folder: Path | str, error: OSError) -> VtkError:
-    return VtkError(f"cannot be listed: {error.strerror}", place=str(folder), code=ExitCode.NO_INPUT)
+    return input_error(folder, error, "cannot be listed")

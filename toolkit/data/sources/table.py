@@ -11,8 +11,9 @@ from typing import Any
 
 from toolkit.data.sources.missing import listed
 from toolkit.data.sources.unicode_forms import composed
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import VtkError
 from toolkit.progress import step
+from toolkit.run.disk_errors import input_error
 
 __all__ = ["DELIMITERS", "Line", "Table", "bad_line", "read_table"]
 
@@ -122,7 +123,7 @@ def _told(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise VtkError(f"cannot be read: {error.strerror or error}", place=str(file), code=ExitCode.NO_INPUT) from error
+        raise input_error(file, error) from error
     except UnicodeDecodeError as error:
         raise VtkError(
             f"not a UTF-8 text file: {error.reason} at byte {error.start}",
