@@ -1,6 +1,6 @@
 """Lets every call on a disk fail, one trial each, in every command that writes, and looks at what is left.
 
-    python fault_trials.py FOLDER [--every N] [--jobs N] [COMMAND...]
+    python fault_trials.py FOLDER [--every N] [--jobs N] [--only COMMAND]
 
 The imports are paid once: each trial is a forked child. A command runs once whole, which counts its calls on files;
 then for each call (or every N-th of each kind) the disk fails there once, and, in another trial, from there on. Right
@@ -396,7 +396,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("commands", nargs="*", choices=[*COMMANDS, []])
+    parser.add_argument("--only", action="append", choices=list(COMMANDS))
     given = parser.parse_args()
     torch.set_num_threads(1)
     work = given.folder.resolve()
@@ -404,7 +404,7 @@ def main() -> int:
     begun = time.monotonic()
     made = bases(work)
     print(f"ready after {time.monotonic() - begun:.1f} s", file=sys.stderr)
-    tallies = {name: trials_of(name, made, work, given.every, given.jobs) for name in given.commands or COMMANDS}
+    tallies = {name: trials_of(name, made, work, given.every, given.jobs) for name in given.only or COMMANDS}
     print(table(tallies))
     print(f"{time.monotonic() - begun:.0f} s", file=sys.stderr)
     return int(any(tally.right < tally.tried for tally in tallies.values()))
