@@ -27,6 +27,7 @@ def test_the_plan(vtk: Callable, here: Path) -> None:
             "schedule": "constant",
             "trainable": weights_and_biases,
             "frozen": 0,
+            "notes": [],
         }
     ]
     assert document["trial"] is None
@@ -41,6 +42,17 @@ def test_for_people(vtk: Callable) -> None:
     assert "2 epochs × 8 steps = 16" in out
     assert "49 trainable, 0 frozen" in out
     assert "one step" not in out
+
+
+def test_what_of_a_schedule_will_not_happen_is_in_the_plan(vtk: Callable) -> None:
+    said = vtk("check", "toy.yaml", "--set", "schedule={name: cosine, warmup: 5}")
+    note = "note: schedule.warmup is 5 epochs and the stage has 2 epochs: the rate never reaches its peak"
+    assert said.code == ExitCode.OK
+    assert said.out.count(note) == 1
+    staged = "stages=[{epochs: 2, schedule: {name: multistep, milestones: [1, 7]}}, {epochs: 3}]"
+    stages = json.loads(vtk("check", "toy.yaml", "--set", "train.epochs=null", "--set", staged, "--json").out)["stages"]
+    assert [len(stage["notes"]) for stage in stages] == [1, 0]
+    assert "nothing happens at 7" in stages[0]["notes"][0]
 
 
 def test_one_batch_and_one_step_if_asked(vtk: Callable, here: Path) -> None:

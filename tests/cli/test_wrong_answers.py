@@ -115,13 +115,6 @@ CASES = [
         "torchmetrics.MetricCollection({",
     ),
     (hook("vtk_inference", "return 'model'"), "vtk_inference", "the str 'model'", "or None for the model itself"),
-    (hook("vtk_report", "return {'loss': 1}"), "vtk_report", "a dict", "a list of toolkit.Figure and toolkit.Table"),
-    (
-        hook("vtk_report", "return [Table('a', 'b', [], []), 3]"),
-        "vtk_report",
-        "a list of 2 (Table, int)",
-        "toolkit.Fig",
-    ),
 ]
 
 
@@ -135,6 +128,67 @@ def test_an_answer_that_does_not_fit(
     assert first == f"error: {name} {OWNER} returned {came}"
     assert wanted in second
     assert "Traceback" not in err
+
+
+REPORTS = [
+    ("return {'loss': 1}", "vtk_report {owner} returned a dict", "a list of toolkit.Figure and toolkit.Table"),
+    ("return [Table('a', 'b', [], []), 3]", "vtk_report {owner} returned a list of 2 (Table, int)", "toolkit.Fig"),
+    ("raise ValueError('no colour left')", "ValueError: no colour left", "raised in vtk_report of the task denoise"),
+    ("return [Table('a', 'b', ['c'], [3])]", "the table 'a': TypeError", "not iterable"),
+    ("return [toolkit.Figure('a', 'b', lambda path: 1 / 0)]", "the figure 'a': ZeroDivisionError", "vtk-denoise"),
+    ("return [toolkit.Figure('a', 'b', lambda path: None)]", "the figure 'a': FileNotFoundError", "a.png"),
+]
+
+
+@pytest.mark.parametrize(("body", "what", "more"), REPORTS)
+def test_a_report_that_cannot_be_made_fails_no_run_and_is_told(
+    body: str, what: str, more: str, author: Callable[[str], Vtk], tmp_path: Path
+) -> None:
+    hooks = hook("vtk_report", f"import toolkit; {body}" if "toolkit." in body else body)
+    code, _, err = author(hooks)("run", "denoise.yaml", "--json", "--out", "r")
+    assert code == 0, err
+    line = next(line for line in err.splitlines() if line.startswith("warning: the report lacks "))
+    assert what.format(owner=OWNER) in line
+    assert more in line
+    report = json.loads((tmp_path / "r/report/report.json").read_text())
+    (missing,) = report["missing"]
+    assert line == f"warning: the report lacks {missing['part']}: {missing['why']}"
+    assert "Not in this report" in (tmp_path / "r/report/index.html").read_text()
+    assert json.loads((tmp_path / "r/status.json").read_text())["status"] == "finished"
+
+
+def test_a_report_that_cannot_be_made_fails_no_evaluation(author: Callable[[str], Vtk], trained: Path) -> None:
+    code, out, err = author(hook("vtk_report", "return [Figure('a', 'b', lambda path: 1 / 0)]"))(
+        "eval", trained, "--report", "r", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["metrics"]
+    assert "warning: the report lacks the figure 'a': ZeroDivisionError" in err
+
+
+STATE = """
+@hookimpl
+def vtk_epoch_end(self, run):
+    run.state["denoise"] = {"seen": torch.arange(3), "epochs": run.epoch}
+
+@hookimpl
+def vtk_report(self, run, result):
+    kept = run.state["denoise"]
+    return [Table("kept", "c", ["seen", "epochs"], [[kept["seen"].tolist(), kept["epochs"]]])]
+"""
+
+
+def test_an_evaluation_has_the_state_that_the_run_left(author: Callable[[str], Vtk], tmp_path: Path) -> None:
+    vtk = author(STATE)
+    assert vtk("run", "denoise.yaml", "--quiet", "--out", "r", "--set", "train.epochs=2")[0] == 0
+    code, out, err = vtk("eval", "r", "--json")
+    assert (code, err.count("warning")) == (0, 0)
+    assert json.loads(out)["tables"]["kept"]["rows"] == [[[0, 1, 2], 2]]
+    state = next((tmp_path / "r/checkpoints").glob("end-*")) / "state.json"
+    state.write_bytes(state.read_bytes()[:-3])
+    code, _, err = vtk("eval", "r", "--json")
+    assert code == ExitCode.DATA
+    assert str(Path("r/checkpoints/end-")) in err
 
 
 LOSSES = [

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def as_another_user(call: Callable[[], bool]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may look into; pytest's own lie in one that is its user's alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 def refused(folder: Path) -> bool:
     try:
         require_cache(folder, own_group(folder, "/photos"))
@@ -42,10 +51,8 @@ def refused(folder: Path) -> bool:
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")
-def test_check_refuses_the_cache_of_another_user_and_a_shared_one_serves_all(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    shut, shared = tmp_path / "shut", tmp_path / "shared"
+def test_check_refuses_the_cache_of_another_user_and_a_shared_one_serves_all(open_folder: Path) -> None:
+    shut, shared = open_folder / "shut", open_folder / "shared"
     shut.mkdir(mode=0o755)
     shared.mkdir()
     shared.chmod(0o1777)

@@ -231,9 +231,15 @@ NETWORKS = {
     "model[backbone].name": case(see.weights, _VIT[0], *_VIT[1:]),
     "model[backbone].arch": case(see.weights, "model.arch=timm:vit_tiny_r_s16_p8_224", *_VIT[:2], "data.image_size=32"),
     "model[backbone].pretrained": case(see.downloads, "model.pretrained=true", *_VIT),
-    "model[backbone].weights": case(
+    "model[backbone].weights.file": case(
         REJECTED, "model={name: backbone, arch: 'timm:vit_tiny_patch16_224', weights: no.pt}", *_VIT[1:]
     ),
+    "model[backbone].weights.match": case(
+        REJECTED,
+        "model={name: backbone, arch: 'timm:vit_tiny_patch16_224', weights: {file: no.pt, match: shapes}}",
+        *_VIT[1:],
+    ),
+    "model[backbone].head": case(REJECTED, "model.head=new", *_VIT),
     "model[backbone].freeze": case(see.weights, "model.freeze=backbone", *_VIT),
     "model[backbone].dropout": case(see.answers, "model.dropout=0.5", *_VIT),
     "model[backbone].drop_path": case(see.answers, "model.drop_path=0.9", *_VIT),

@@ -96,3 +96,55 @@ def test_every_parameter_of_a_model_is_in_exactly_one_group():
 def test_a_model_without_a_head_has_no_depth():
     with pytest.raises(VtkError, match="layer_decay needs to know"):
         parameter_groups(nn.Sequential(nn.Linear(2, 2)), lr=0.1, weight_decay=0.0, layer_decay=0.5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit_tiny_patch16_224",
+        "deit_tiny_distilled_patch16_224",
+        "beit_base_patch16_224",
+        "swin_tiny_patch4_window7_224",
+        "swinv2_tiny_window8_256",
+        "convnext_atto",
+        "maxvit_pico_rw_256",
+        "levit_128s",
+    ],
+)
+def test_what_timms_models_name_is_not_decayed(name: str):
+    """What a model of timm's names itself, and vectors and scalars, as timm's ``param_groups_weight_decay`` does."""
+    import timm
+
+    with torch.device("meta"):
+        model = timm.create_model(name, num_classes=3)
+    own = model.no_weight_decay() if hasattr(model, "no_weight_decay") else set()
+    theirs = {key for key, p in model.named_parameters() if p.ndim <= 1 or key in own}
+    ours = undecayed(model)
+    assert theirs <= ours
+    # Beyond timm's: the tables of positions of those of its models that name none.
+    assert all(set(key.split(".")) & {"relative_position_bias_table", "cpb_mlp"} for key in ours - theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [
+        ("vit_b_16", {"class_token", "encoder.pos_embedding"}),
+        ("swin_t", {"features.1.0.attn.relative_position_bias_table"}),
+        ("swin_v2_t", {"features.1.0.attn.logit_scale", "features.1.0.attn.cpb_mlp.0.weight"}),
+        ("convnext_tiny", {"features.1.0.layer_scale"}),
+        ("maxvit_t", {"blocks.0.layers.0.layers.window_attention.attn_layer.1.relative_position_bias_table"}),
+        ("resnet18", set()),
+        ("efficientnet_b0", set()),
+    ],
+)
+def test_torchvisions_scales_tokens_and_positions_are_not_decayed(name: str, free: set[str]):
+    import torchvision
+
+    kinds = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
+    with torch.device("meta"):
+        model = torchvision.models.get_model(name, weights=None, num_classes=3)
+    ours = undecayed(model)
+    assert free <= ours
+    decayed = {key for key, _ in model.named_parameters()} - ours
+    owners = dict(model.named_modules())
+    assert all(isinstance(owners[key.rpartition(".")[0]], kinds) for key in decayed), decayed

@@ -121,7 +121,7 @@ def test_every_key_is_described(schema: dict[str, Any]) -> None:
     properties = schema["$defs"]["Recipe"]["properties"]
     assert {"task", "data", "extends", "demo", "extensions"} <= set(properties)
     described = [name for name, inner in properties.items() if name != "demo" and "description" not in inner]
-    assert set(described) <= {"train", "optimizer", "schedule", "loader"}
+    assert set(described) <= {"train", "inference", "optimizer", "schedule", "loader"}
 
 
 def test_built_in_extensions_only(sample_site: object) -> None:

@@ -13,7 +13,7 @@ from good_task import Good
 from pydantic import Field, model_validator
 from torch import nn
 
-from toolkit import Data, ExitCode, OptimizerSetup, Option, Recipe, Section, VtkError, hookimpl
+from toolkit import Data, ExitCode, Figure, OptimizerSetup, Option, Recipe, Section, VtkError, hookimpl
 from toolkit.recipe.sections import TrainSection
 from toolkit.testing import TASK_CHECKS, ConformanceError, Subject
 from toolkit.testing.numbers import Numbers, NumbersRecipe
@@ -285,6 +285,20 @@ class Envious(Good):
         return super().vtk_predict(bundle, inputs)
 
 
+class NoSheet(Good):
+    """Reports what is there in training alone."""
+
+    @hookimpl
+    def vtk_report(self) -> list[Figure]:
+        return [Figure("sheet", "The sheet.", lambda _path: {}["picture"])]
+
+
+class NoReport(Good):
+    @hookimpl
+    def vtk_report(self) -> None:
+        raise ValueError("nothing to tell")
+
+
 class ForgetfulOptimizer(Good):
     """Notes on the optimizer, which a resumed run builds anew, how often this object was asked for one."""
 
@@ -339,6 +353,8 @@ FAULTS: list[tuple[str, type[Good], str]] = [
     ("predict", _answering(broken=False, absent=True), "a broken or absent file gets an answer"),
     ("predict", AllOrNothing, "one bad file costs every file its answer"),
     ("predict", Envious, "a good file beside bad ones gets none"),
+    ("report", NoSheet, "the report lacks the figure 'sheet': KeyError: 'picture'"),
+    ("report", NoReport, "the report lacks what the task and the extensions add: ValueError: nothing to tell"),
     ("resume", ForgetfulOptimizer, "state.optimizer.param_groups.0.asked"),
     ("resume", CountingMetric, "run."),
 ]

@@ -95,7 +95,7 @@ class Flags(Good):
 
 def test_flags_that_cannot_work(subject: Make) -> None:
     taken = failure("hooks", subject(Flags(Option("--out", key="data.count", help="."))))
-    assert "--out: that is an option of vtk run, vtk tune" in taken.found
+    assert "--out: that is an option of vtk run, vtk check, vtk tune" in taken.found
     nowhere = failure("hooks", subject(Flags(Option("--n", key="data.number", help="."))))
     assert "--n: the schema has no key 'data.number'" in nowhere.found
     TASK_CHECKS["hooks"](subject(Flags(Option("--n", key="data.count", help="."))))
@@ -506,7 +506,7 @@ def test_imports_of_a_module_that_is_not_there(tmp_path: Path) -> None:
 
 def test_the_whole_suite_tells_every_failure_and_what_it_left_out() -> None:
     report = check_task(Good(), RECIPE, files=write_samples, without=["determinism", "resume", "errors", "plan"])
-    assert report.passed == ["hooks", "schema", "bundle", "predict"]
+    assert report.passed == ["hooks", "schema", "bundle", "report", "predict"]
     assert report.left_out["determinism"] == "by request"
     assert "no module holds" in report.left_out["imports"]
     with pytest.raises(ConformanceError) as caught:

@@ -142,7 +142,7 @@ def test_the_page_shows_what_enters_the_model(photos: Path, check: Check, tmp_pa
 
     data, name = pictures[0]
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
-    as_evaluated = Preprocess(height=32, width=32, resize=37)
+    as_evaluated = Preprocess(height=32, width=32, resize=37, interpolation="bilinear")
     assert np.array_equal(shown, as_evaluated(decode(photos / name)))
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
@@ -59,6 +59,7 @@ def test_metrics_by_hand_and_accuracy_first() -> None:
     assert all(metric.higher_is_better for metric in metrics.values())
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_figures_are_scikit_learns_whatever_classes_occur(data: st.DataObject) -> None:
     classes = data.draw(st.integers(2, 6))

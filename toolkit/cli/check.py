@@ -194,7 +194,7 @@ def sections(plan: Plan) -> list[tuple[str, list[str]]]:
     """What is known beyond the values, under headings; what is not known is left out."""
     found = [
         ("data", data_lines(plan)),
-        ("stages", [stage_line(stage) for stage in plan.stages]),
+        ("stages", [line for stage in plan.stages for line in (stage_line(stage), *stage_notes(stage))]),
         ("machine", _machine_lines(plan)),
         ("one batch and one step", _trial_lines(plan)),
     ]
@@ -228,6 +228,11 @@ def stage_line(stage: StagePlan) -> str:
         f"{stage.optimizer}, lr {stage.lr:g}, {stage.schedule} · "
         f"parameters: {stage.trainable:,} trainable, {stage.frozen:,} frozen"
     )
+
+
+def stage_notes(stage: StagePlan) -> list[str]:
+    """What of the stage's schedule will not happen, a line each."""
+    return [f"  note: {note}" for note in stage.notes]
 
 
 def _machine_lines(plan: Plan) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolkit.data.manifest import MANIFEST
@@ -11,9 +11,11 @@ from toolkit.hooks.answers import owned
 from toolkit.run.batches import told_deaths
 from toolkit.run.changes import accepted_table
 from toolkit.run.directory import require_own
+from toolkit.run.gaps import Gap, Gaps
 from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
 from toolkit.run.meta_faults import require_plain_meta
+from toolkit.run.plugin_state import save_plugin_state
 from toolkit.run.precision import answers_in
 from toolkit.run.report import Figure, Result, Table
 from toolkit.run.skipped import closing_line, skipped_table, write_skipped
@@ -31,11 +33,17 @@ RAW = "raw.safetensors"
 
 @dataclass
 class Finished:
-    """What finishing made. ``bundle`` is None for a task whose model predicts nothing."""
+    """What finishing made.
+
+    Attributes:
+        bundle: None for a task whose model predicts nothing.
+        missing: what the report lacks.
+    """
 
     result: Result
     bundle: Path | None
     report: Path | None
+    missing: list[Gap] = field(default_factory=list)
 
 
 def finish(run: Run) -> Finished:
@@ -46,11 +54,13 @@ def finish(run: Run) -> Finished:
     bundle = save_bundle(run) if run.recipe.predicts else None
     if raw is not None:
         save_raw(run, raw)
-    report = make_report(run, result)
+    save_plugin_state(run)
+    gaps = report_gaps(run)
+    report = make_report(run, result, gaps)
     run.phase = "done"
     if line := closing_line(run):
         run.say(line)
-    return Finished(result, bundle, report)
+    return Finished(result, bundle, report, gaps.found)
 
 
 def calibrate(run: Run) -> None:
@@ -115,13 +125,21 @@ def save_raw(run: Run, state: dict[str, Any]) -> Path:
     return path
 
 
-def report_items(run: Run, result: Result) -> list[Figure | Table]:
+def report_gaps(run: Run) -> Gaps:
+    """Where what the run's report lacks is gathered and told."""
+    return Gaps(run.say)
+
+
+def report_items(run: Run, result: Result, gaps: Gaps) -> list[Figure | Table]:
     """What the task and the extensions add to the report."""
-    answers = run.local["manager"].ask("vtk_report", run=run, result=result)
-    return [*(item for answer in answers if answer for item in answer), *skipped_table(run), *accepted_table(run)]
+    items: list[Figure | Table] = []
+    with gaps.around("what the task and the extensions add"):
+        answers = run.local["manager"].ask("vtk_report", run=run, result=result)
+        items = [item for answer in answers if answer for item in answer]
+    return [*items, *skipped_table(run), *accepted_table(run)]
 
 
-def make_report(run: Run, result: Result) -> Path:
+def make_report(run: Run, result: Result, gaps: Gaps) -> Path:
     """Write the report's folder; returns its page."""
     from toolkit.run.report_page import write_report
 
@@ -132,7 +150,8 @@ def make_report(run: Run, result: Result) -> Path:
         title=run.recipe.name,
         result=result,
         history=run.history,
-        items=report_items(run, result),
+        items=report_items(run, result, gaps),
         recipe_yaml=run.resolved.to_yaml(),
         demo=run.demo,
+        gaps=gaps,
     )

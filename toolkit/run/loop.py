@@ -71,7 +71,7 @@ def enter_stage(run: Run, stage: Stage) -> None:
     run.optimizer, run.scheduler = setup.optimizer, setup.scheduler
     run.schedule_interval, run.schedule_metric = setup.interval, setup.metric
     _require_watched(run)
-    for note in schedule_notes(run.stage):
+    for note in [] if run.local.get("trial") else schedule_notes(run.stage):  # a plan shows them by itself
         run.say(f"note: stage {stage.name!r}: {note}")
     assert run.precision is not None
     run.scaler = run.precision.scaler()

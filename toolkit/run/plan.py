@@ -18,6 +18,7 @@ from toolkit.run.batches import training_batches, with_samples
 from toolkit.run.loop import enter_stage, samples_in, training_loader
 from toolkit.run.meters import LossMeter
 from toolkit.run.process import alone
+from toolkit.run.schedules import schedule_notes
 from toolkit.run.setup import build_data, build_model, new_run
 from toolkit.run.step import inputs_of, targets_of
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class StagePlan:
-    """One stage: its length and what learns in it."""
+    """One stage: its length, what learns in it, and what of its schedule will not happen."""
 
     name: str
     epochs: int
@@ -44,6 +45,7 @@ class StagePlan:
     schedule: str
     trainable: int
     frozen: int
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -167,6 +169,7 @@ def _plan_stage(plan: Plan, run: Run, stage: Stage) -> StagePlan:
         schedule=stage.schedule.name,
         trainable=counts[True],
         frozen=counts[False],
+        notes=schedule_notes(stage),
     )
 
 

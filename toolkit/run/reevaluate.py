@@ -13,7 +13,8 @@ from toolkit.hooks.manager import call_required
 from toolkit.models.bundle import Bundle
 from toolkit.recipe.load import load_recipe
 from toolkit.run.directory import require_run
-from toolkit.run.finish import evaluate_final, report_items
+from toolkit.run.finish import evaluate_final, report_gaps, report_items
+from toolkit.run.plugin_state import load_plugin_state
 from toolkit.run.predict import require_predictions
 from toolkit.run.process import alone
 from toolkit.run.seal import require_as_trained
@@ -23,6 +24,7 @@ from toolkit.run.skipped import closing_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from toolkit.run.gaps import Gaps
     from toolkit.run.report import Figure, Result, Table
     from toolkit.run.run import Run
 
@@ -31,11 +33,12 @@ Display = Callable[["Run"], AbstractContextManager[Any]]
 
 @dataclass
 class Evaluation:
-    """What evaluating found, and what the task shows of it."""
+    """What evaluating found, what the task shows of it, and what it fails to show."""
 
     run: Run
     result: Result
     items: list[Figure | Table]
+    gaps: Gaps
 
 
 def reevaluate(
@@ -84,7 +87,8 @@ def _evaluated(
         result = evaluate_final(run, split)
     if line := closing_line(run):
         run.say(line)
-    return Evaluation(run, result, report_items(run, result))
+    gaps = report_gaps(run)
+    return Evaluation(run, result, report_items(run, result, gaps), gaps)
 
 
 def _open_run(
@@ -98,6 +102,7 @@ def _open_run(
         resolved = resolved.settled("inference", "precision", answers, str(bundle.directory))
     run = new_run(resolved, console=console, directory=None if flags else directory)
     run.trained_meta = bundle.meta
+    run.state.update(load_plugin_state(directory))
     build_data(run)
     run.data.restored = True
     require_same_meta(bundle.meta, run.data.meta, directory)

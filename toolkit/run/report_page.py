@@ -12,6 +12,7 @@ from typing import Any
 from toolkit.run.curves import draw_curves
 from toolkit.run.figure_text import undrawable_signs
 from toolkit.run.files import OUT, whole_file, write_atomic, write_error
+from toolkit.run.gaps import Gap, Gaps
 from toolkit.run.jsonable import finite
 from toolkit.run.report import Figure, Result, Table
 
@@ -37,6 +38,7 @@ def write_report(
     items: Sequence[Figure | Table] = (),
     recipe_yaml: str = "",
     demo: bool = False,
+    gaps: Gaps | None = None,
     flag: str = OUT,
 ) -> Path:
     """Write ``index.html``, ``report.json`` and the figures' PNG files into ``directory``; returns the page.
@@ -49,19 +51,24 @@ def write_report(
         items: the figures and tables of the task and the extensions, in order.
         recipe_yaml: shown at the end of the page.
         demo: says aloud that the data is a stand-in.
+        gaps: what the report lacks already; a figure or table that cannot be drawn is one more.
         flag: what the user names the directory with; for the hint where it cannot be written.
 
     Raises:
         VtkError: the directory cannot be written, or the disk is full.
     """
+    gaps = Gaps(lambda _line: None) if gaps is None else gaps
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        shown = [*_curves(history), *items]
-        files = _draw([item for item in shown if isinstance(item, Figure)], directory, flag)
     except OSError as error:
         raise write_error(directory, error, flag=flag) from error
-    page = "\n".join(_page(title, result, shown, files, recipe_yaml, demo))
-    facts = _facts(title, result, history, shown, files, demo)
+    shown = [*_curves(history), *items]
+    files = _draw([item for item in shown if isinstance(item, Figure)], directory, gaps, flag)
+    parts = _parts(shown, files, gaps)
+    facts = _facts(title, result, history, [item for item, _ in parts], files, demo)
+    facts["missing"] = [{"part": gap.part, "why": gap.why} for gap in gaps.found]
+    bodies = [body for _, body in parts]
+    page = "\n".join(_page(title, result, bodies, gaps.found, recipe_yaml, demo))
     write_atomic(directory / "report.json", json.dumps(finite(facts), indent=2, default=str) + "\n", flag=flag)
     write_atomic(directory / "index.html", page, flag=flag)
     return directory / "index.html"
@@ -73,16 +80,33 @@ def _curves(history: Sequence[Mapping[str, float]]) -> list[Figure]:
     return [Figure("curves", "Training and validation by epoch", lambda path: draw_curves(history, path))]
 
 
-def _draw(figures: Sequence[Figure], directory: Path, flag: str) -> dict[int, str]:
-    """Draw each figure; returns the file names by the figures' identity."""
+def _draw(figures: Sequence[Figure], directory: Path, gaps: Gaps, flag: str) -> dict[int, str]:
+    """Draw each figure that can be drawn; returns the file names by the figures' identity."""
     names: dict[int, str] = {}
     for figure in figures:
         stem = re.sub(r"[^\w.-]+", "-", figure.name).strip("-.") or "figure"
         taken = set(names.values())
-        names[id(figure)] = next(n for n in _numbered(stem) if n not in taken)
-        with whole_file(directory / names[id(figure)], flag=flag) as path, undrawable_signs():
+        name = next(n for n in _numbered(stem) if n not in taken)
+        with (
+            gaps.around(f"the figure {figure.name!r}"),
+            whole_file(directory / name, flag=flag) as path,
+            undrawable_signs(),
+        ):
             figure.draw(path)
+            names[id(figure)] = name
     return names
+
+
+def _parts(items: Sequence[Figure | Table], files: Mapping[int, str], gaps: Gaps) -> list[tuple[Figure | Table, str]]:
+    """What can be shown, each with its HTML."""
+    parts: list[tuple[Figure | Table, str]] = []
+    for item in items:
+        if isinstance(item, Table):
+            with gaps.around(f"the table {item.name!r}"):
+                parts.append((item, _titled_table(item)))
+        elif id(item) in files:
+            parts.append((item, _figure_html(item, files[id(item)])))
+    return parts
 
 
 def _numbered(stem: str) -> Iterator[str]:
@@ -96,8 +120,8 @@ def _numbered(stem: str) -> Iterator[str]:
 def _page(
     title: str,
     result: Result,
-    items: Sequence[Figure | Table],
-    files: Mapping[int, str],
+    bodies: Sequence[str],
+    gaps: Sequence[Gap],
     recipe_yaml: str,
     demo: bool,
 ) -> Iterator[str]:
@@ -110,8 +134,10 @@ def _page(
     if result.metrics:
         yield f"<h2>Results{f' on the {html.escape(result.split)} split' if result.split else ''}</h2>"
         yield _table_html(Table("metrics", "", ("metric", "value"), list(result.metrics.items())))
-    for item in items:
-        yield _figure_html(item, files[id(item)]) if isinstance(item, Figure) else _titled_table(item)
+    if gaps:
+        lines = "".join(f"<li>{html.escape(str(gap))}</li>" for gap in gaps)
+        yield f"<h2>Not in this report</h2>\n<ul>{lines}</ul>"
+    yield from bodies
     if recipe_yaml:
         yield f"<h2>Recipe</h2>\n<details><summary>Every value</summary><pre>{html.escape(recipe_yaml)}</pre></details>"
     yield "</body>\n</html>\n"

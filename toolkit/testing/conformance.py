@@ -17,6 +17,7 @@ from toolkit.testing.checks.hooks import check_hooks
 from toolkit.testing.checks.imports import check_imports
 from toolkit.testing.checks.plan import check_plan
 from toolkit.testing.checks.predict import check_predict
+from toolkit.testing.checks.report import check_report
 from toolkit.testing.checks.resume import check_resume
 from toolkit.testing.checks.schema import check_schema
 from toolkit.testing.findings import ConformanceError, NotApplicable
@@ -33,11 +34,13 @@ TASK_CHECKS: dict[str, Check] = {
     "determinism": check_determinism,
     "resume": check_resume,
     "bundle": check_bundle,
+    "report": check_report,
     "predict": check_predict,
     "imports": check_imports,
 }
 EXTENSION_CHECKS: dict[str, Check] = {
-    name: TASK_CHECKS[name] for name in ("hooks", "schema", "errors", "determinism", "resume", "bundle", "imports")
+    name: TASK_CHECKS[name]
+    for name in ("hooks", "schema", "errors", "determinism", "resume", "bundle", "report", "imports")
 }
 # Without these, nothing else can be said of a plugin.
 _FIRST = ("hooks", "schema")
