@@ -112,7 +112,7 @@ def test_a_model_without_a_head_has_no_depth():
     ],
 )
 def test_what_timms_models_name_is_not_decayed(name: str):
-    """What a model of timm's names itself, and vectors and scalars, as timm's ``param_groups_weight_decay`` does."""
+    """What a model of timm's names in ``no_weight_decay``, and vectors and scalars."""
     import timm
 
     with torch.device("meta"):
