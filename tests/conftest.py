@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import settings
+
 # Each of the processes that share the cores gets one thread; spinning pools that outnumber the cores slow everything.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # No test depends on the processor: here none has bf16. `VTK_CPU_FEATURES=avx512_bf16 pytest -m formats` has it.
 os.environ.setdefault("VTK_CPU_FEATURES", "none")
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("no_deadline", deadline=None)
+settings.load_profile("no_deadline")
