@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.formats
-
 HELPERS = Path(__file__).parents[1] / "helpers"
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.formats
-
 
 def kill_and_resume(folder, trials, precision):
     script = Path(__file__).with_name("kill_and_resume.py")
