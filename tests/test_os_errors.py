@@ -94,6 +94,11 @@ def test_what_only_wrong_code_meets_stays_a_bug(error: Exception) -> None:
             "--shm-size",
         ),
         (
+            RuntimeError("unable to allocate shared memory(shm) for file </torch_1_2_0>: Success (0)"),
+            ExitCode.IO,
+            "--shm-size",
+        ),
+        (
             RuntimeError(
                 "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's workers "
                 "are out of shared memory."

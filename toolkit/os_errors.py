@@ -45,7 +45,11 @@ _PROCESSES = (
     "OMP_NUM_THREADS=1 in the environment."
 )
 _MEMORY = "Take smaller batches with more accumulation, e.g. --set train.batch_size=8 --set train.accumulate=4"
-_SHARED_FULL = re.compile(r"(shared memory|</torch_|/dev/shm).*(No space left|Cannot allocate)|Bus error", re.DOTALL)
+# PyTorch 2.10 ends "unable to allocate shared memory(shm) for file </torch_1_2_0>" with ": Success (0)".
+_SHARED_FULL = re.compile(
+    r"(shared memory|</torch_|/dev/shm).*(No space left|Cannot allocate)|unable to allocate shared memory|Bus error",
+    re.DOTALL,
+)
 
 
 def os_error(error: BaseException) -> VtkError | None:
