@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from toolkit.data.sources import Found, ImageArrays, ImageFiles, SourceChoice
 from toolkit.data.sources.csv_file import CsvFile, Row, read_rows, require_files
-from toolkit.data.sources.index import class_map
+from toolkit.data.sources.index import class_map, require_two_classes
 from toolkit.errors import ExitCode, VtkError
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(SourceChoice)
@@ -135,7 +135,6 @@ class TestFolder:
         [
             ([], "holds no class folders"),
             (["a.jpg", "b.jpg"], "2 pictures lie in it, but no class folders"),
-            (["cat/1.jpg"], "only one class, 'cat'"),
             (["cat/1.jpg", "dog/2.txt", "dog/3.csv"], r"class folder 'dog'; these files are not pictures: 'dog/2.txt'"),
             (["cat/1.jpg", "dog/2.jpg", "empty/.keep"], "no pictures in the class folder 'empty'"),
         ],
@@ -147,6 +146,13 @@ class TestFolder:
         assert caught.value.place is not None
         assert str(tmp_path) in caught.value.place
         assert caught.value.code == ExitCode.DATA
+
+    def test_one_class_can_be_judged_though_not_learnt(self, tmp_path: Path) -> None:
+        touch(tmp_path, "cat/1.jpg")
+        alone = load(name="folder", root=str(tmp_path)).train
+        assert labels(alone) == {"cat/1.jpg": "cat"}
+        with pytest.raises(VtkError, match="only one class, 'cat'"):
+            require_two_classes(alone)
 
     def test_a_missing_folder_says_how_to_get_it(self, tmp_path: Path) -> None:
         with pytest.raises(VtkError, match="no such folder") as caught:
@@ -286,7 +292,6 @@ class TestCsv:
             ("path,label\n1.jpg,a\n\n./1.jpg,a\n", "stands on line 2 already", 4),
             ("path,label\n1.jpg,a\n1.jpg,b\n", "already with another label", 3),
             ('path,label\n"1.jpg,a\n', "unexpected end of data", 2),
-            ("path,label\n1.jpg,a\n2.jpg,a\n", "only one class", None),
             ("path,label\n", "no lines below the header", None),
             ("", "the file is empty", None),
         ],
