@@ -92,5 +92,5 @@ def test_what_is_mounted_read_only(place: Path) -> None:
 
 def test_no_more_threads_are_told_although_openblas_sends_sigint(place: Path) -> None:
     answers = as_user([["run", "r.yaml", "-q"]], place, processes=1, OMP_NUM_THREADS="4", OPENBLAS_NUM_THREADS="4")
-    assert answers[0][0] == ExitCode.OUT_OF_MEMORY
+    assert answers[0][0] == ExitCode.OUT_OF_MEMORY, answers
     assert "ulimit -u" in answers[0][1]

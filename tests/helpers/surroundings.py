@@ -62,7 +62,9 @@ def as_user(
     Args:
         processes: how many (threads count) this user may have.
     """
-    user = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
+    # The limit counts all processes of a user, those of other tests too, so it is set for a user who has no others.
+    uid = UID if processes is None else UID + 1
+    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     if processes is not None:
         user = ["prlimit", f"--nproc={processes}", *user]
     shut = _shut(Path(sys.base_prefix))
