@@ -90,8 +90,8 @@ def test_what_is_mounted_read_only(place: Path) -> None:
         )
 
 
-@pytest.mark.slow  # by itself: after others in one process, libraries may start fewer threads than the limit refuses
 def test_no_more_threads_are_told_although_openblas_sends_sigint(place: Path) -> None:
-    answers = as_user([["run", "r.yaml", "-q"]], place, processes=1, OMP_NUM_THREADS="4", OPENBLAS_NUM_THREADS="4")
+    words = ["run", "r.yaml", "-q", "--out", "mine/1"]
+    answers = as_user([words], place, processes=1, OMP_NUM_THREADS="4", OPENBLAS_NUM_THREADS="4")
     assert answers[0][0] == ExitCode.OUT_OF_MEMORY, answers
     assert "ulimit -u" in answers[0][1]

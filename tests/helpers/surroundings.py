@@ -14,8 +14,10 @@ from pathlib import Path
 
 UID = 12345
 
+# Who starts a command in the background of a script has SIGINT ignored, and its children inherit that.
 _VERBS = """
-import contextlib, io, json, sys
+import contextlib, io, json, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from toolkit.cli import main
 answers = []
 for words in json.loads(sys.argv[1]):
@@ -24,12 +26,18 @@ for words in json.loads(sys.argv[1]):
     answers.append([code, said.getvalue()])
 print(json.dumps(answers))
 """
-# Python may lie in a folder that is another user's alone: an empty one with just that in it takes its place.
+# What is needed may lie in a folder that is another user's alone: an empty one with just that in it takes its place.
+# $1 holds a line for each: "keep PATH SPARE", then "shut PATH", then "back PATH SPARE".
 _AS_USER = """
 mount --make-rprivate / || exit 9
-mkdir -p "$2" && mount --bind "$1" "$2" && mount -t tmpfs -o mode=755 none "$3" && mkdir -p "$1" \
-    && mount --bind "$2" "$1" || exit 9
-shift 3; exec "$@"
+printf '%s\\n' "$1" | while read -r verb path spare; do
+    case "$verb" in
+        keep) mkdir -p "$spare" && mount --bind "$path" "$spare" ;;
+        shut) mount -t tmpfs -o mode=755 none "$path" ;;
+        back) mkdir -p "$path" && mount --bind "$spare" "$path" ;;
+    esac || exit 9
+done || exit 9
+shift; exec "$@"
 """
 _READ_ONLY = 'mount --make-rprivate / && mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 9; shift; "$@"'
 
@@ -67,15 +75,10 @@ def as_user(
     user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     if processes is not None:
         user = ["prlimit", f"--nproc={processes}", *user]
-    shut = _shut(Path(sys.base_prefix))
-    if shut is None:
-        return _answers(user, verbs, folder, environment)
-    spare = Path(tempfile.gettempdir()) / f"vtk-python-{os.getpid()}"
-    try:
-        before = ["unshare", "-m", "sh", "-c", _AS_USER, "-", sys.base_prefix, str(spare), str(shut), *user]
-        return _answers(before, verbs, folder, environment)
-    finally:
-        spare.rmdir()
+    with tempfile.TemporaryDirectory(prefix="vtk-spare-", dir="/dev/shm") as spare:
+        Path(spare).chmod(0o755)
+        steps = _opening(_needed(folder), Path(spare))
+        return _answers(["unshare", "-m", "sh", "-c", _AS_USER, "-", steps, *user], verbs, folder, environment)
 
 
 def beside_read_only(read_only: Path, verbs: list[list[str]], folder: Path, **environ: str) -> list[tuple[int, str]]:
@@ -83,9 +86,26 @@ def beside_read_only(read_only: Path, verbs: list[list[str]], folder: Path, **en
     return _answers(["unshare", "-m", "sh", "-c", _READ_ONLY, "-", str(read_only)], verbs, folder, environ)
 
 
+def _needed(folder: Path) -> list[Path]:
+    """Where Python, its packages, the toolkit and the pictures lie, none of them inside another."""
+    places = {folder, Path(sys.base_prefix), Path(sys.prefix), *(Path(p) for p in sys.path if p and Path(p).is_dir())}
+    return sorted(p for p in places if not any(above in places for above in p.parents))
+
+
 def _shut(path: Path) -> Path | None:
     """The outermost folder on the way to ``path`` that other users may not pass."""
     return next((p for p in reversed([path, *path.parents]) if not p.stat().st_mode & 0o001), None)
+
+
+def _opening(needed: list[Path], spare: Path) -> str:
+    """The mounts after which every user can read what is ``needed``."""
+    shut = {path: above for path in needed if (above := _shut(path)) is not None}
+    spares = {path: spare / str(number) for number, path in enumerate(shut)}
+    return "\n".join(
+        [f"keep {path} {kept}" for path, kept in spares.items()]
+        + [f"shut {above}" for above in dict.fromkeys(shut.values())]
+        + [f"back {path} {kept}" for path, kept in spares.items()]
+    )
 
 
 def _answers(
