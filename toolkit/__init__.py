@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from toolkit.models.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section, StageSection
     from toolkit.run.report import Figure, Result, Table
-    from toolkit.run.run import Run, Stage
+    from toolkit.run.run import Run
+    from toolkit.types.progress import Stage
 
 _HOMES = {
     "Batch": "toolkit.data.types",
@@ -43,7 +44,7 @@ _HOMES = {
     "Run": "toolkit.run.run",
     "SampleIndex": "toolkit.data.types",
     "Section": "toolkit.recipe.sections",
-    "Stage": "toolkit.run.run",
+    "Stage": "toolkit.types.progress",
     "StageSection": "toolkit.recipe.sections",
     "Survey": "toolkit.data.report.survey",
     "SurveyKeys": "toolkit.data.report.survey",

@@ -15,7 +15,7 @@ from toolkit.recipe.schedules import Cosine
 from toolkit.run.loop import fit, learning_rates
 from toolkit.run.optimizers import build_optimizer
 from toolkit.run.run import Run
-from toolkit.run.stages import Stage
+from toolkit.types.progress import Stage
 
 MakeRun = Callable[..., Run]
 

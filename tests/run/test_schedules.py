@@ -13,7 +13,7 @@ from torch.optim import lr_scheduler
 from toolkit.recipe.optimizers import SGD
 from toolkit.recipe.schedules import Constant, Cosine, MultiStep, OneCycle, Plateau, Step
 from toolkit.run.schedules import build_schedule, schedule_notes
-from toolkit.run.stages import Stage
+from toolkit.types.progress import Stage
 
 
 def optimizer() -> torch.optim.Optimizer:

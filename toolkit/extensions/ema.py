@@ -13,7 +13,8 @@ from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
     from toolkit.models.ema import Ema
-    from toolkit.run.run import Run, Stage
+    from toolkit.run.run import Run
+    from toolkit.types.progress import Stage
 
 NAME = "ema"
 

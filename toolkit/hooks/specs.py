@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from toolkit.models.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section
     from toolkit.run.report import Figure, Result, Table
-    from toolkit.run.run import Run, Stage
+    from toolkit.run.run import Run
+    from toolkit.types.progress import Stage
 
 
 @hookspec(firstresult=True)

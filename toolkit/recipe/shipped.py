@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import toolkit
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import CORE, RecipeFolder, is_named
 from toolkit.recipe.problems import nearest
@@ -61,7 +60,7 @@ class Source:
 
 def sources() -> Iterator[Source]:
     """Where the toolkit's recipes lie: the folder inside the wheel, or the repository's in an editable install."""
-    package = Path(toolkit.__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package / "shipped_recipes", package.parent / "recipes"):
         if folder.is_dir():
             yield Source(CORE, folder)

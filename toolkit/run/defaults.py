@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from toolkit.models.bundle import Bundle
     from toolkit.recipe.sections import Recipe
     from toolkit.run.run import Run
-    from toolkit.run.stages import Stage
+    from toolkit.types.progress import Stage
 
 
 class CoreDefaults:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from toolkit.run.checkpoints import CheckpointStore
 from toolkit.run.directions import Mode, higher_is_better, metric_directions
 from toolkit.run.directory import require_own
-from toolkit.run.run import Best
 from toolkit.run.snapshot import take_snapshot
+from toolkit.types.progress import Best
 
 if TYPE_CHECKING:
     from pathlib import Path

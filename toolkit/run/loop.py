@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from toolkit.recipe.sections import LoaderSection
     from toolkit.run.run import Run
-    from toolkit.run.stages import Stage
+    from toolkit.types.progress import Stage
 
 
 def fit(run: Run) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.hooks.types import OptimizerSetup
-    from toolkit.run.stages import Stage
+    from toolkit.types.progress import Stage
 
 
 def build_optimizer(model: nn.Module, stage: Stage) -> OptimizerSetup:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.run import Run
-    from toolkit.run.stages import Stage
+    from toolkit.types.progress import Stage
 
 
 @dataclass

@@ -10,9 +10,9 @@ from typing_extensions import TypeVar
 from toolkit.printable import printable_text
 from toolkit.run.signals import Interrupt
 from toolkit.run.skipped import SkippedImages
-from toolkit.run.stages import Stage
+from toolkit.types.progress import Best, Position, Stage
 
-__all__ = ["Best", "Position", "Run", "Stage"]
+__all__ = ["Run"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,37 +33,6 @@ if TYPE_CHECKING:
 
 
 R = TypeVar("R", bound="Recipe", default="Recipe", covariant=True)
-
-
-@dataclass
-class Position:
-    """Where a run stands. Everything counts completed work."""
-
-    stage: int = 0
-    epoch: int = 0
-    step: int = 0
-    stage_epoch: int = 0
-    stage_step: int = 0
-    epoch_step: int = 0
-
-
-@dataclass
-class Best:
-    """The best epoch so far by the recipe's ``train.best``."""
-
-    metric: str
-    higher_is_better: bool
-    value: float | None = None
-    epoch: int = 0
-    step: int = 0
-
-    def improves(self, value: float) -> bool:
-        """Whether ``value`` beats the best so far; a NaN never does."""
-        if value != value:
-            return False
-        if self.value is None:
-            return True
-        return value > self.value if self.higher_is_better else value < self.value
 
 
 @dataclass

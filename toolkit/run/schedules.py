@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
-    from toolkit.run.stages import Stage
+    from toolkit.types.progress import Stage
 
 Interval = Literal["step", "epoch"]
 

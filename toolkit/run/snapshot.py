@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from toolkit.run.run import Best, Position
 from toolkit.run.snapshot_form import fitting
+from toolkit.types.progress import Best, Position
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run

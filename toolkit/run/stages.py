@@ -3,52 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.types.progress import Stage
 
 if TYPE_CHECKING:
     from toolkit.recipe.sections import Recipe, StageSection
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a run with its own optimizer and its own trainable parameters.
-
-    Exactly one of ``epochs`` and ``steps`` is set. ``section`` is the recipe's own stage section, with whatever keys
-    the task added to it; None where the recipe has no ``stages``. ``batches`` is the number of optimizer steps that one
-    pass over the training data gives; the core sets it once the stage's loader is built, before ``vtk_optimizer``.
-    ``higher_is_better`` is the direction of the metric that a plateau schedule watches; the core sets it as well.
-    """
-
-    index: int
-    name: str
-    epochs: int | None
-    steps: int | None
-    steps_per_epoch: int | None
-    optimizer: Any
-    schedule: Any
-    section: StageSection | None = None
-    batches: int = 0
-    higher_is_better: bool = False
-
-    @property
-    def epoch_steps(self) -> int:
-        """Optimizer steps in one epoch."""
-        if self.steps is None:
-            return self.batches
-        return min(self.steps_per_epoch or self.batches, self.steps)
-
-    @property
-    def total_steps(self) -> int:
-        """Optimizer steps in the whole stage."""
-        return self.steps if self.steps is not None else (self.epochs or 0) * self.batches
-
-    @property
-    def total_epochs(self) -> int:
-        """Epochs in the whole stage; the last of a stage that counts steps may be short."""
-        return self.epochs if self.epochs is not None else -(-self.total_steps // max(self.epoch_steps, 1))
 
 
 def plan_stages(recipe: Recipe, origins: Mapping[str, str] | None = None) -> list[Stage]:
