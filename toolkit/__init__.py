@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.data.decode import ImageError
     from toolkit.data.image_files import find_images, read_image, read_mask
-    from toolkit.data.report.survey import Survey, SurveyKeys, SurveyPart
     from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
     from toolkit.errors import ExitCode, VtkError
     from toolkit.hooks.markers import hookimpl
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from toolkit.run.report import Figure, Result, Table
     from toolkit.run.run import Run
     from toolkit.types.progress import Stage
+    from toolkit.types.survey import Survey, SurveyKeys, SurveyPart
 
 _HOMES = {
     "Batch": "toolkit.data.types",
@@ -46,9 +46,9 @@ _HOMES = {
     "Section": "toolkit.recipe.sections",
     "Stage": "toolkit.types.progress",
     "StageSection": "toolkit.recipe.sections",
-    "Survey": "toolkit.data.report.survey",
-    "SurveyKeys": "toolkit.data.report.survey",
-    "SurveyPart": "toolkit.data.report.survey",
+    "Survey": "toolkit.types.survey",
+    "SurveyKeys": "toolkit.types.survey",
+    "SurveyPart": "toolkit.types.survey",
     "Table": "toolkit.run.report",
     "VtkError": "toolkit.errors",
     "find_images": "toolkit.data.image_files",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Stage, Table
-    from toolkit.data.report.survey import Survey
+    from toolkit.types.survey import Survey
     from vtk_classification.config import ClassificationRecipe
 
 

@@ -16,13 +16,14 @@ from toolkit import ExitCode, Section, VtkError
 from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources.csv_file import Row, column_values, missing_files, require_files
 from toolkit.data.sources.folder import SPLIT_NAMES
-from toolkit.data.sources.index import Found, ImageFiles, Source, natural_key
+from toolkit.data.sources.index import Found, ImageFiles, natural_key
 from toolkit.data.sources.missing import existing_file, existing_folder, listed
+from toolkit.data.sources.source import Source
 from toolkit.data.sources.table import Line, Table, bad_line, read_table
 from toolkit.data.sources.unicode_forms import LabelName, PathsOnDisk, composed
 
 if TYPE_CHECKING:
-    from toolkit.data.report.survey import Survey
+    from toolkit.types.survey import Survey
 
 __all__ = ["Columns", "CsvLabels", "Pairs", "Separated"]
 
@@ -211,7 +212,7 @@ class CsvLabels(Source):
     def survey(self) -> Survey:
         """Every line whose image is there; the other lines, and images without a line, are faults."""
         from toolkit.data.report.listing import missing_rows, unlisted
-        from toolkit.data.report.survey import survey_of
+        from toolkit.data.sources.survey import survey_of
 
         tables, faults = self._tables(), []
         for split, part in tables.items():

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from toolkit.data.sources import Digits, Found, ImageArrays
-from toolkit.data.sources.index import Source
+from toolkit.data.sources.source import Source
 from toolkit.data.splits import stratified
 from vtk_multilabel.csv_labels import CsvLabels
 

@@ -31,9 +31,9 @@ from PIL import Image
 from toolkit.data.decode import decode
 from toolkit.data.report.data_report import DataReport, check_data
 from toolkit.data.report.page import as_page
-from toolkit.data.report.survey import Survey, SurveyKeys, SurveyPart
 from toolkit.data.report.text import as_text
 from toolkit.data.sources import CsvFile, Digits, Folder, Pattern
+from toolkit.types.survey import Survey, SurveyKeys, SurveyPart
 
 COUNTS = {"train": 22, "val": 12}
 

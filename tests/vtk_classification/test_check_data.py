@@ -166,8 +166,8 @@ def test_drawings_in_memory(check: Check) -> None:
 
 def test_a_copy_in_memory_is_found(check: Check, photos: Path) -> None:
     from toolkit.data.report.data_report import check_data
-    from toolkit.data.report.survey import survey_of
     from toolkit.data.sources import ImageArrays
+    from toolkit.data.sources.survey import survey_of
 
     images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), dtype=np.uint8)
     test = images[:2].copy()

@@ -16,7 +16,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
-    from toolkit.data.sources.index import Source
+    from toolkit.data.sources.source import Source
 
 __all__ = ["Duplicates", "GroupBy", "GroupChoice", "copies", "group_names", "united"]
 

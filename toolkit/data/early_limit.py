@@ -14,7 +14,7 @@ from toolkit.data.sources.index import Found, ImageArrays, Index, concatenated
 from toolkit.data.splits import SplitSection, held_out, split_found, warn_of_copies
 
 if TYPE_CHECKING:
-    from toolkit.data.sources.index import Source
+    from toolkit.data.sources.source import Source
 
 __all__ = ["split_within"]
 

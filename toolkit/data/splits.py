@@ -25,7 +25,7 @@ from toolkit.progress import step
 from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
-    from toolkit.data.sources.index import Source
+    from toolkit.data.sources.source import Source
 
 __all__ = ["SplitSection", "held_out", "split_found", "stratified", "warn_of_copies"]
 

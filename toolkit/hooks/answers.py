@@ -27,7 +27,7 @@ def _is_data(answer: Any) -> bool:
 
 
 def _is_survey(answer: Any) -> bool:
-    from toolkit.data.report.survey import Survey
+    from toolkit.types.survey import Survey
 
     return isinstance(answer, Survey)
 

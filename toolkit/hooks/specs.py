@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from toolkit.data.report.survey import Survey
     from toolkit.data.types import Data
     from toolkit.hooks.types import OptimizerSetup, Option
     from toolkit.models.bundle import Bundle
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from toolkit.run.report import Figure, Result, Table
     from toolkit.run.run import Run
     from toolkit.types.progress import Stage
+    from toolkit.types.survey import Survey
 
 
 @hookspec(firstresult=True)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from toolkit.data.report.data_report import DataReport
-    from toolkit.data.report.survey import Survey
     from toolkit.recipe.resolved import ResolvedRecipe
+    from toolkit.types.survey import Survey
 
 __all__ = ["report_on"]
 

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from toolkit.data.opencv import cv2
-from toolkit.data.sources.index import Found, ImageArrays, ImageFiles, Source
+from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
+from toolkit.data.sources.source import Source
 from toolkit.errors import ExitCode, VtkError
 from toolkit.home import user_cache
 from toolkit.run.files import new_directory

@@ -6,8 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from toolkit.data.report.fault import Case, Fault, counted
-from toolkit.data.report.survey import Survey, SurveyKeys
+from toolkit.types.finding import Case, Fault, counted
+from toolkit.types.survey import Survey, SurveyKeys
 
 __all__ = ["class_counts", "class_faults"]
 

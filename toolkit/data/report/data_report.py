@@ -11,12 +11,12 @@ import numpy as np
 
 from toolkit.data.fingerprints import duplicate_arrays
 from toolkit.data.report.classes import class_counts, class_faults
-from toolkit.data.report.fault import LEVELS, Fault, worst_first
 from toolkit.data.report.files import file_faults
 from toolkit.data.report.scan import Record, scan_files
 from toolkit.data.report.sizes import Sizes, measure
-from toolkit.data.report.survey import Survey
 from toolkit.data.report.twins import Sample, twin_faults, twin_faults_of
+from toolkit.types.finding import LEVELS, Fault, worst_first
+from toolkit.types.survey import Survey
 
 __all__ = ["DataReport", "check_data"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
-from toolkit.data.report.fault import Case, Fault, Level, counted
 from toolkit.data.report.scan import Record
-from toolkit.data.report.survey import SurveyKeys
+from toolkit.types.finding import Case, Fault, Level, counted
+from toolkit.types.survey import SurveyKeys
 
 __all__ = ["file_faults"]
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from toolkit.data.names import Locations, Names
-from toolkit.data.report.fault import Case, Fault, counted
-from toolkit.data.report.survey import Survey, SurveyPart
 from toolkit.data.sources.layout import Layout, class_folders
 from toolkit.data.sources.scan import scan
+from toolkit.types.finding import Case, Fault, counted
+from toolkit.types.survey import Survey, SurveyPart
 
 __all__ = ["missing_rows", "survey_folders", "unlabelled", "unlisted"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from toolkit.data.report.data_report import DataReport
-from toolkit.data.report.fault import Case, Fault, counted
 from toolkit.data.report.sheet import CLASSES, contact_sheet, preview
-from toolkit.data.report.text import verdict
+from toolkit.data.report.text import case_text, verdict
+from toolkit.types.finding import Case, Fault, counted
 
 __all__ = ["as_page"]
 
@@ -77,7 +77,7 @@ def _fault(fault: Fault, files: Mapping[str, Path]) -> Iterator[str]:
         yield from _pictures(case, files)
     if fault.cases:
         yield f"<details><summary>all {len(fault.cases):,}</summary><ul>"
-        yield from (f"<li>{html.escape(str(case))}</li>" for case in fault.cases[:_LISTED])
+        yield from (f"<li>{html.escape(case_text(case))}</li>" for case in fault.cases[:_LISTED])
         if len(fault.cases) > _LISTED:
             yield f"<li>and {len(fault.cases) - _LISTED:,} more; --json lists them</li>"
         yield "</ul></details>"

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from toolkit.data.report.data_report import DataReport
-from toolkit.data.report.fault import LEVELS, Fault, counted
+from toolkit.printable import printable
+from toolkit.types.finding import LEVELS, Case, Fault, counted
 
-__all__ = ["as_text", "verdict"]
+__all__ = ["as_text", "case_text", "verdict"]
+
+_NAMED = 6
+"""Files of a case that are named in text; ``to_json`` has all."""
 
 _SHOWN = 5
 _CLASSES = 30
@@ -47,10 +51,18 @@ def verdict(report: DataReport) -> str:
 def _fault_lines(fault: Fault) -> Iterator[str]:
     yield f"{fault.level}: {fault.message}  [{fault.kind}]"
     for case in fault.cases[:_SHOWN]:
-        yield f"    {case}"
+        yield f"    {case_text(case)}"
     if len(fault.cases) > _SHOWN:
         yield f"    and {len(fault.cases) - _SHOWN:,} more; --json and --html list them"
     yield f"  → {fault.remedy}"
+
+
+def case_text(case: Case) -> str:
+    """One occurrence in one line: the first of its files, and what there is to say."""
+    named = " = ".join(map(printable, case.files[:_NAMED]))
+    if len(case.files) > _NAMED:
+        named += f" and {len(case.files) - _NAMED:,} more"
+    return f"{named}: {case.detail}" if named and case.detail else named or case.detail
 
 
 def _classes(report: DataReport) -> Iterator[str]:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.fingerprints import equal_groups, look_groups
-from toolkit.data.report.fault import Case, Fault, Level, counted
 from toolkit.data.report.scan import Record
-from toolkit.data.report.survey import Survey
+from toolkit.types.finding import Case, Fault, Level, counted
+from toolkit.types.survey import Survey
 
 __all__ = ["Sample", "twin_faults", "twin_faults_of"]
 

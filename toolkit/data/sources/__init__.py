@@ -14,8 +14,9 @@ from pydantic import Field
 from toolkit.data.sources.csv_file import CsvFile
 from toolkit.data.sources.digits import Digits
 from toolkit.data.sources.folder import Folder
-from toolkit.data.sources.index import Found, ImageArrays, ImageFiles, Source
+from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.pattern import Pattern
+from toolkit.data.sources.source import Source
 from toolkit.data.sources.torchvision_sets import TorchvisionSet
 
 __all__ = [

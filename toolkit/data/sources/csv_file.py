@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from toolkit.data.sources.folder import SPLIT_NAMES
-from toolkit.data.sources.index import Found, ImageFiles, Source, class_map
+from toolkit.data.sources.index import Found, ImageFiles, class_map
 from toolkit.data.sources.missing import existing_file, existing_folder
+from toolkit.data.sources.source import Source
 from toolkit.data.sources.table import bad_line, read_table
 from toolkit.data.sources.unicode_forms import PathsOnDisk, composed
 from toolkit.errors import ExitCode, VtkError
 
 if TYPE_CHECKING:
-    from toolkit.data.report.survey import Survey
+    from toolkit.types.survey import Survey
 
 __all__ = ["CsvFile", "Row", "column_values", "missing_files", "read_rows", "require_files"]
 
@@ -50,7 +51,7 @@ class CsvFile(Source):
     def survey(self) -> Survey:
         """Every line whose file is there; the other lines, and pictures without a line, are faults."""
         from toolkit.data.report.listing import missing_rows, unlisted
-        from toolkit.data.report.survey import survey_of
+        from toolkit.data.sources.survey import survey_of
 
         file, root, rows = self._read()
         missing = missing_files(root, rows)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from toolkit.data.opencv import cv2
-from toolkit.data.sources.index import Found, ImageArrays, Source
+from toolkit.data.sources.index import Found, ImageArrays
+from toolkit.data.sources.source import Source
 
 __all__ = ["Digits"]
 

@@ -10,14 +10,15 @@ import numpy as np
 from pydantic import Field
 
 from toolkit.data.names import Names
-from toolkit.data.sources.index import Found, ImageFiles, Source
+from toolkit.data.sources.index import Found, ImageFiles
 from toolkit.data.sources.layout import SPLIT_NAMES, Layout, class_folders, find_layout
 from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import Identity, scan
+from toolkit.data.sources.source import Source
 from toolkit.errors import VtkError
 
 if TYPE_CHECKING:
-    from toolkit.data.report.survey import Survey
+    from toolkit.types.survey import Survey
 
 __all__ = ["SPLIT_NAMES", "Folder"]
 

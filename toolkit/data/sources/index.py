@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +15,10 @@ from toolkit.data.file_states import States, file_states
 from toolkit.data.multi_hot import stacked
 from toolkit.data.names import Locations, Names
 from toolkit.data.sources.missing import listed
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import VtkError
 from toolkit.progress import Step, step
-from toolkit.recipe.section import Section
 
-if TYPE_CHECKING:
-    from toolkit.data.report.survey import Survey
-
-__all__ = ["Found", "ImageArrays", "ImageFiles", "Source", "class_map", "natural_key"]
+__all__ = ["Found", "ImageArrays", "ImageFiles", "class_map", "natural_key"]
 
 Targets = npt.NDArray[np.int64]
 _AT_ONCE = 4096
@@ -222,46 +217,6 @@ def joined(parts: Sequence[Index], classes: Sequence[str]) -> Index:
     files = [part for part in aligned if isinstance(part, ImageFiles)]
     paths = Names(path for part in files for path in part.locations)
     return ImageFiles(Path(), paths, targets, tuple(classes), known_states=_joined_states(files))
-
-
-class Source(Section):
-    """The base of every source's section."""
-
-    @abstractmethod
-    def load(self) -> Found:
-        """Finds the samples. Raises ``VtkError`` for missing, empty or contradictory data."""
-
-    def load_listed(self) -> Found:
-        """:meth:`load`, but a file that a table names and that is not there is no error; who reads it is told."""
-        return self.load()
-
-    def survey(self) -> Survey:
-        """What ``vtk check`` reads: :meth:`load`, but with faults listed where they need not stop the listing."""
-        from toolkit.data.report.survey import survey_of
-
-        return survey_of(self.load(), self.place)
-
-    @property
-    def place(self) -> str:
-        """Where the data are, for people."""
-        return str(getattr(self, "root", None) or getattr(self, "file", None) or getattr(self, "name", "the source"))
-
-    def column(self, name: str) -> Mapping[str, str]:
-        """The values of a column of the source's table, by the samples' paths.
-
-        Raises:
-            VtkError: there is no table, no such column, or a sample without a value.
-        """
-        raise VtkError(
-            f"there is no column {name!r}: this source has no table",
-            place="data.split.group.column",
-            hint="give a pattern for the paths instead, or `group: folder`",
-            code=ExitCode.RECIPE,
-        )
-
-    def downloads(self) -> list[str]:
-        """What :meth:`load` would fetch over the network now, one line each."""
-        return []
 
 
 def class_map(labels: Sequence[str]) -> tuple[Targets, tuple[str, ...]]:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
-from toolkit.data.sources.index import Found, ImageFiles, Source, class_map, natural_key
+from toolkit.data.sources.index import Found, ImageFiles, class_map, natural_key
 from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import scan
+from toolkit.data.sources.source import Source
 from toolkit.data.sources.unicode_forms import composed
 from toolkit.errors import VtkError
 
 if TYPE_CHECKING:
-    from toolkit.data.report.survey import Survey
+    from toolkit.types.survey import Survey
 
 __all__ = ["Pattern"]
 
@@ -81,7 +82,7 @@ class Pattern(Source):
     def survey(self) -> Survey:
         """Every picture whose name matches; those that do not are a fault."""
         from toolkit.data.report.listing import unlabelled
-        from toolkit.data.report.survey import survey_of
+        from toolkit.data.sources.survey import survey_of
 
         found = self.model_copy(update={"unmatched": "ignore"}).load()
         ignored = getattr(found.train, "ignored", ())

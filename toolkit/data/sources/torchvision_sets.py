@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from toolkit.data.sources.index import Found, ImageArrays, Source
+from toolkit.data.sources.index import Found, ImageArrays
+from toolkit.data.sources.source import Source
 from toolkit.errors import ExitCode, VtkError
 from toolkit.home import expanded, user_cache
 

@@ -6,16 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from toolkit.printable import printable
-
 __all__ = ["LEVELS", "Case", "Fault", "counted", "worst_first"]
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 """``error``: a run stops, or its figures are wrong. ``warning``: the model suffers. ``note``: good to know."""
-
-_NAMED = 6
-"""Files of a case that are named in text; ``to_json`` has all."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +19,6 @@ class Case:
 
     files: tuple[str, ...] = ()
     detail: str = ""
-
-    def __str__(self) -> str:
-        named = " = ".join(map(printable, self.files[:_NAMED]))
-        if len(self.files) > _NAMED:
-            named += f" and {len(self.files) - _NAMED:,} more"
-        return f"{named}: {self.detail}" if named and self.detail else named or self.detail
 
 
 @dataclass(frozen=True)
