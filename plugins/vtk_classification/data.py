@@ -20,7 +20,7 @@ from toolkit.data.images import (
 )
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import Index, joined
-from toolkit.data.stamps import stamps_of
+from toolkit.data.sources.stamps import stamps_of
 from toolkit.models.build import planned_download
 from vtk_classification.config import ClassificationRecipe
 

@@ -23,7 +23,7 @@ from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources import Found, ImageArrays
 from toolkit.data.sources.index import Index, joined
 from toolkit.data.sources.missing import listed
-from toolkit.data.stamps import stamps_of
+from toolkit.data.sources.stamps import stamps_of
 from toolkit.models.build import planned_download
 from vtk_multilabel.csv_labels import CsvLabels
 

@@ -40,8 +40,8 @@ from torchvision.models import resnet18  # noqa: E402
 from toolkit import hookimpl  # noqa: E402
 from toolkit.recipe.load import load_text  # noqa: E402
 from toolkit.run.loop import fit  # noqa: E402
-from toolkit.run.precision import PrecisionPlan, auto_precision  # noqa: E402
 from toolkit.run.setup import prepare  # noqa: E402
+from toolkit.system.precision import PrecisionPlan, auto_precision  # noqa: E402
 
 BATCH, WARM = 32, 2
 RECIPE = """

@@ -30,7 +30,7 @@ from toolkit.data.datasets import ArrayDataset  # noqa: E402
 from toolkit.data.loaders import build_loader  # noqa: E402
 from toolkit.data.preprocess import Preprocess  # noqa: E402
 from toolkit.run.machine import tune_allocator  # noqa: E402
-from toolkit.run.precision import PrecisionPlan, auto_precision  # noqa: E402
+from toolkit.system.precision import PrecisionPlan, auto_precision  # noqa: E402
 
 BATCH = 64
 SHAPES = {"MNIST, 28 × 28": (28, 28, 1), "CIFAR, 32 × 32 × 3": (32, 32, 3)}

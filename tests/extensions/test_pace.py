@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from toolkit.extensions.pace import Pace, clock
+from toolkit.extensions.pace import Pace
 from toolkit.run.run import Run
+from toolkit.system.progress import clock
 
 
 @pytest.fixture

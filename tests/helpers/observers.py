@@ -13,10 +13,10 @@ from rich.console import Console
 from torch import nn
 
 from toolkit.data.types import Batch
+from toolkit.inference.precision import answers_in
 from toolkit.run.batches import training_batches
 from toolkit.run.loop import evaluation_loader, fit, training_loader
 from toolkit.run.optimizers import build_optimizer
-from toolkit.run.precision import answers_in
 from toolkit.run.run import Run
 from toolkit.run.setup import prepare
 from toolkit.run.stages import plan_stages

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.hardware import CPU_FEATURES, CPU_VARIABLE, cpu_features
+from toolkit.system.hardware import CPU_FEATURES, CPU_VARIABLE, cpu_features
 
 CPUINFO = Path("/proc/cpuinfo")
 

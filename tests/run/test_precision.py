@@ -20,10 +20,11 @@ from toolkit.recipe.load import load_recipe, load_text
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.recipe.sections import TrainSection
 from toolkit.run.keeping import checkpoint_store
-from toolkit.run.precision import auto_precision, plan_precision, precision_formats, settle_precision
+from toolkit.run.precision import plan_precision, precision_formats, settle_precision
 from toolkit.run.runner import execute
 from toolkit.run.same_start import changed_start
 from toolkit.run.setup import prepare
+from toolkit.system.precision import auto_precision
 
 pytestmark = pytest.mark.formats
 

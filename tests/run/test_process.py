@@ -23,8 +23,8 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.models.bundle import Bundle
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.plan import make_plan
-from toolkit.run.process import alone
 from toolkit.run.runner import execute
+from toolkit.system.process import alone
 
 DIGITS = ["digits", "--set", "train.epochs=1", "--set", "data.limit=40", "--set", "loader.workers=0"]
 

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from toolkit.data.sources import Folder
-from toolkit.progress import Step, step
-from toolkit.run import step_display
-from toolkit.run.step_display import StepDisplay, step_line
+from toolkit.system import step_display
+from toolkit.system.progress import Step, step
+from toolkit.system.step_display import StepDisplay, step_line
 
 
 class Written(io.StringIO):
@@ -125,7 +125,7 @@ def class_folders(tmp_path: Path) -> Path:
 def test_each_part_of_a_start_says_what_it_does(class_folders: Path) -> None:
     from toolkit.data.fingerprints import equal_files
     from toolkit.data.manifest import write_cut
-    from toolkit.progress import listening
+    from toolkit.system.progress import listening
 
     told: list[tuple[str, int | None, int]] = []
 

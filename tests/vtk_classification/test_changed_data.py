@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from toolkit.data import stamps
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_recipe
 from toolkit.run.reevaluate import Evaluation, reevaluate
 from toolkit.run.runner import Outcome, execute
 from toolkit.run.status import read_status
+from toolkit.types import stamps
 
 RECIPE = """
 task: classification

@@ -15,9 +15,9 @@ from toolkit.cli.echo import echo
 from toolkit.cli.failures import report
 from toolkit.cli.streams import own_streams
 from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
-from toolkit.environ import restore_environment
 from toolkit.errors import ExitCode
 from toolkit.memory_limit import require_loadable_torch
+from toolkit.system.environ import restore_environment
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",
@@ -128,7 +128,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run ``vtk`` with ``args`` (the process's own by default) and return the exit code, one of ``ExitCode``.
 
     Afterwards the environment, the standard streams, signal handlers, random states and library settings are what they
-    were; see :func:`toolkit.run.process.left_as_found` for the little that is not.
+    were; see :func:`toolkit.system.process.left_as_found` for the little that is not.
     """
     words = sys.argv[1:] if args is None else list(args)
     flags = words[: words.index("--") if "--" in words else None]

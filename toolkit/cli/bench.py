@@ -65,9 +65,9 @@ def _measure(resolved: Any, seconds: float) -> Bench:
 
     from toolkit.run.bench import measure
     from toolkit.run.machine import tune_allocator
-    from toolkit.run.process import alone
     from toolkit.run.signals import catch_signals
-    from toolkit.terminal import progress_console
+    from toolkit.system.process import alone
+    from toolkit.system.terminal import progress_console
 
     tune_allocator()
     console = progress_console()

@@ -90,7 +90,7 @@ def command(
     resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
 
     from toolkit.run.plan import make_plan
-    from toolkit.terminal import progress_console
+    from toolkit.system.terminal import progress_console
 
     console = progress_console()
     plan = make_plan(resolved, console=console, trial=trial)

@@ -44,7 +44,7 @@ def command(
     """
     from toolkit.run.elsewhere import told_where_it_began
     from toolkit.run.reevaluate import reevaluate
-    from toolkit.terminal import progress_console
+    from toolkit.system.terminal import progress_console
 
     console = progress_console()
     with told_where_it_began(run):

@@ -54,7 +54,7 @@ def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from toolkit.terminal import PrintableConsole
+    from toolkit.system.terminal import PrintableConsole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:

@@ -63,9 +63,9 @@ def command(
     paths, missing = find_files(files)
     answers = list(missing)
     if paths:
-        from toolkit.data.opencv import single_threaded
         from toolkit.models.bundle import Bundle
         from toolkit.run.predict import predict_files, require_predictions
+        from toolkit.system.opencv import single_threaded
 
         require_predictions(Path(run))
         bundle = Bundle.load(run, device=device or "auto")

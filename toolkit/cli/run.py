@@ -121,7 +121,7 @@ def _execute(
 ) -> Outcome:
     """Run it; with a list of what was asked before, trace the hooks."""
     from toolkit.run.runner import execute
-    from toolkit.terminal import progress_console
+    from toolkit.system.terminal import progress_console
 
     console = progress_console(quiet=quiet)
     if traced is None:
@@ -145,8 +145,8 @@ def present(outcome: Outcome) -> None:
 
 def summary(outcome: Outcome) -> list[str]:
     """The closing lines of a run."""
-    from toolkit.extensions.pace import clock
     from toolkit.run.run import metric_line
+    from toolkit.system.progress import clock
 
     lines = [""]
     if outcome.metrics:

@@ -90,10 +90,10 @@ def _test(resolved: Any, first: float, last: float, steps: int) -> RangeTest:
     import tempfile
 
     from toolkit.run.lr_finder import find_rate
-    from toolkit.run.process import alone
     from toolkit.run.setup import prepare
     from toolkit.run.signals import catch_signals
-    from toolkit.terminal import progress_console
+    from toolkit.system.process import alone
+    from toolkit.system.terminal import progress_console
 
     console = progress_console()
     with tempfile.TemporaryDirectory(prefix="vtk-tune-") as scratch, alone(), catch_signals() as interrupt:

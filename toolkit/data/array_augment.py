@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from toolkit.data.augment import Steps
 from toolkit.data.draws import uniforms
-from toolkit.data.opencv import cv2
 from toolkit.data.types import IndexBatch
+from toolkit.system.opencv import cv2
 
 __all__ = ["ArrayAugment", "vectorised"]
 

@@ -247,7 +247,7 @@ class PlaceKeys(_Keys):
 def _decoders() -> str:
     import PIL
 
-    from toolkit.data.opencv import cv2
+    from toolkit.system.opencv import cv2
 
     return f"opencv {cv2.__version__} pillow {PIL.__version__}"
 

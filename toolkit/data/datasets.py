@@ -16,13 +16,13 @@ from toolkit.data.bad_images import OnBadImage, Skipped, incomplete
 from toolkit.data.decode import Encoded, ImageError, require_pictures
 from toolkit.data.fused import augment_transform
 from toolkit.data.names import Locations
-from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.reading import Keep, Reader, as_it_is
 from toolkit.data.sources.index import ImageArrays, ImageFiles
 from toolkit.data.types import Batch, IndexBatch, SampleIndex
-from toolkit.progress import step
+from toolkit.system.opencv import cv2
+from toolkit.system.progress import step
 
 __all__ = ["ArrayDataset", "FileDataset", "Transform", "build_dataset"]
 

@@ -39,9 +39,9 @@ from PIL import (
 )
 
 from toolkit.data.containers import Container, MalformedError, inspect, sniff
-from toolkit.data.opencv import cv2
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.disk_errors import input_error
+from toolkit.system.opencv import cv2
 
 __all__ = [
     "IMAGE_SUFFIXES",

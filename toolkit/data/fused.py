@@ -27,10 +27,10 @@ import numpy.typing as npt
 from toolkit.data.augment import Steps
 from toolkit.data.decode import Encoded, pixels_of, reduction
 from toolkit.data.draws import Generators
-from toolkit.data.opencv import cv2
 from toolkit.data.pipeline import AugmentPipeline, PerThread
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.types import SampleIndex
+from toolkit.system.opencv import cv2
 
 __all__ = ["FusedPipeline", "augment_transform"]
 

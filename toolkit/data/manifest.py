@@ -16,9 +16,9 @@ import numpy as np
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
-from toolkit.progress import Step, step
 from toolkit.run.disk_errors import input_error
 from toolkit.run.files import open_new, read_limited, whole_file
+from toolkit.system.progress import Step, step
 
 __all__ = ["MANIFEST", "apply_manifest", "manifest_of", "read_manifest", "write_cut", "write_manifest"]
 

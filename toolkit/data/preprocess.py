@@ -11,10 +11,10 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from toolkit.data.decode import Encoded, reduction
-from toolkit.data.opencv import cv2
 from toolkit.data.resize import Box, Interpolation, area_resized, filtered
 from toolkit.data.types import BatchKey
 from toolkit.recipe.section import Section
+from toolkit.system.opencv import cv2
 
 if TYPE_CHECKING:
     import torch

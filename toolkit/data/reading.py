@@ -33,8 +33,8 @@ from toolkit.data.decode import Encoded, ImageError, reduction
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.resize import area_resized, filtered
 from toolkit.errors import ExitCode, VtkError
-from toolkit.progress import step
 from toolkit.recipe.section import Section
+from toolkit.system.progress import step
 
 __all__ = ["CacheChoice", "CacheSection", "Keep", "Reader"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.data.opencv import cv2
+from toolkit.system.opencv import cv2
 
 __all__ = ["Box", "Interpolation", "area_resized", "filtered"]
 

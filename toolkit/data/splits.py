@@ -21,8 +21,8 @@ from toolkit.data.manifest import apply_manifest, read_manifest
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
-from toolkit.progress import step
 from toolkit.recipe.section import Section
+from toolkit.system.progress import step
 
 if TYPE_CHECKING:
     from toolkit.data.sources.source import Source

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.data.stamps import Stamps
+from toolkit.types.stamps import Stamps
 
 _MASK = (1 << 64) - 1
 

@@ -364,7 +364,7 @@ def _start_worker(_: int) -> None:
 
     end_on_lost_batches()
     if "cv2" in sys.modules:
-        from toolkit.data.opencv import one_thread
+        from toolkit.system.opencv import one_thread
 
         one_thread()
     # Signals often reach the whole process group; only the main process decides what they mean.

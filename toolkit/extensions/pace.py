@@ -69,10 +69,3 @@ def _remaining(run: Run) -> tuple[int, float]:
             stage.epochs if stage.epochs is not None else (stage.steps or 0) / (stage.steps_per_epoch or batches or 1)
         )
     return max(steps, 0), max(epochs, 0) / run.recipe.train.validate_every
-
-
-def clock(seconds: float) -> str:
-    """Seconds as ``0:42``, ``12:05`` or ``3:07:00``."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

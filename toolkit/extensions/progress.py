@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from toolkit.extensions.pace import Pace, clock
+from toolkit.extensions.pace import Pace
 from toolkit.hooks.markers import hookimpl
 from toolkit.recipe.section import Section
+from toolkit.system.progress import clock
 
 if TYPE_CHECKING:
     from toolkit.extensions.displays import Display

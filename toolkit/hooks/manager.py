@@ -96,14 +96,14 @@ class Manager(pluggy.PluginManager):
             self._given.append((entry, answer))
 
 
-def build_manager(core_defaults: Any, extensions: Sequence[Loaded], task: Loaded) -> Manager:
+def build_manager(core_defaults: object | None, extensions: Sequence[Loaded], task: Loaded) -> Manager:
     """A fresh manager: nothing registered with it outlives the run.
 
     pluggy asks the last registered first, so the core goes first, then the extensions from last to first, then the
     task: hooks are called for the task, the extensions in the recipe's order, and the core.
 
     Args:
-        core_defaults: the object with the core's own implementations.
+        core_defaults: the object with the core's own implementations; None where no hook is asked that it answers.
         extensions: in the recipe's order.
         task: the one task.
 
@@ -111,7 +111,8 @@ def build_manager(core_defaults: Any, extensions: Sequence[Loaded], task: Loaded
         VtkError: a plugin that pluggy refuses, or that would not do what its author meant.
     """
     manager = Manager()
-    manager.register(core_defaults, name=CORE)
+    if core_defaults is not None:
+        manager.register(core_defaults, name=CORE)
     for loaded in (*reversed(extensions), task):
         lint(loaded.plugin, loaded.entry)
         _register(manager, loaded)

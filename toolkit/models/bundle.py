@@ -154,9 +154,9 @@ class Bundle:
     def manager(self) -> Manager:
         """A plugin manager with the core's defaults and the bundle's task."""
         from toolkit.hooks.manager import build_manager
-        from toolkit.run.defaults import core_defaults
+        from toolkit.inference.defaults import InferenceDefaults
 
-        return build_manager(core_defaults, [], self._plugin)
+        return build_manager(InferenceDefaults(), [], self._plugin)
 
     @cached_property
     def _plugin(self) -> Loaded:
@@ -173,8 +173,8 @@ class Bundle:
 
         It computes in the recipe's ``inference.precision`` and gives floating answers in float32.
         """
+        from toolkit.inference.precision import answers_in
         from toolkit.run.devices import pick_device
-        from toolkit.run.precision import answers_in
 
         model = self.model(pick_device(self.device))
         answering: nn.Module | None = self.manager.ask("vtk_inference", recipe=self.recipe, model=model)
@@ -198,7 +198,7 @@ class Bundle:
         from toolkit.data.types import Data
         from toolkit.hooks.manager import call_required
         from toolkit.models.weights import load_state, read_state
-        from toolkit.run.process import building
+        from toolkit.system.process import building
 
         data = Data(meta=self.meta, restored=True)
         with building(), self._blamed():

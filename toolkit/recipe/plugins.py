@@ -16,6 +16,7 @@ from toolkit.hooks.types import Option
 from toolkit.recipe.defaults import bad_defaults
 from toolkit.recipe.nodes import MapNode, Mark, Node, ScalarNode
 from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted
+from toolkit.recipe.reserved_flags import RESERVED_FLAGS
 from toolkit.recipe.section import Section
 from toolkit.recipe.sections import Recipe
 from toolkit.recipe.shape import Shape, shape_at
@@ -101,12 +102,10 @@ def options_of(task: Loaded) -> Sequence[Option]:
 
 def _ungiven(flag: str) -> Iterator[str]:
     """Why the command line cannot take a task's flag."""
-    from toolkit.cli.own_flags import own_flags
-
     if not flag.startswith("--") or flag == "--":
         yield f"{flag}: a flag starts with -- and has a name"
-    elif verbs := own_flags().get(flag):
-        yield f"{flag}: that is an option of {', '.join(f'vtk {verb}' for verb in verbs)}"
+    elif verbs := RESERVED_FLAGS.get(flag):
+        yield f"{flag}: that is an option of {', '.join(f'vtk {verb}' for verb in verbs.split())}"
 
 
 def has_key(schema: type[Section], key: str) -> bool:

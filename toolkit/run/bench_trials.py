@@ -17,10 +17,11 @@ from toolkit.data.loaders import usable_cores
 from toolkit.run.bench import data_rate, model_rate
 from toolkit.run.loop import samples_in, training_loader
 from toolkit.run.meters import batch_length
-from toolkit.run.nested import map_tensors
-from toolkit.run.precision import PrecisionPlan, auto_precision, precision_formats
+from toolkit.run.precision import precision_formats
 from toolkit.run.setup import place_model
 from toolkit.run.step import MicroBatches
+from toolkit.system.nested import map_tensors
+from toolkit.system.precision import PrecisionPlan, auto_precision
 
 if TYPE_CHECKING:
     from toolkit.run.bench import Bench, Rate, Say

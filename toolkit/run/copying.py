@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from toolkit.run.nested import map_tensors, tensors_in
+from toolkit.system.nested import map_tensors, tensors_in
 
 __all__ = ["to_device"]
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.manager import build_manager
-from toolkit.run.defaults import core_defaults
-from toolkit.run.step_display import StepDisplay
+from toolkit.system.step_display import StepDisplay
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +24,7 @@ def report_on(resolved: ResolvedRecipe, *, console: Console) -> DataReport:
     Raises:
         VtkError: the task has no data set, or there are none to read.
     """
-    from toolkit.data.opencv import single_threaded
+    from toolkit.system.opencv import single_threaded
 
     with StepDisplay(console), single_threaded():
         return _report_on(resolved)
@@ -34,7 +33,7 @@ def report_on(resolved: ResolvedRecipe, *, console: Console) -> DataReport:
 def _report_on(resolved: ResolvedRecipe) -> DataReport:
     from toolkit.data.report.data_report import check_data
 
-    manager = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task)
+    manager = build_manager(None, list(resolved.plugins.values()), resolved.task)
     survey: Survey | None = manager.ask("vtk_survey", recipe=resolved.recipe)
     if survey is None:
         raise VtkError(

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.hooks.markers import hookimpl
+from toolkit.inference.defaults import InferenceDefaults
 from toolkit.run.step import core_step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from torch import nn
 
     from toolkit.hooks.types import OptimizerSetup
-    from toolkit.models.bundle import Bundle
     from toolkit.recipe.sections import Recipe
     from toolkit.run.run import Run
     from toolkit.types.progress import Stage
 
 
-class CoreDefaults:
+class CoreDefaults(InferenceDefaults):
     """What happens where neither the task nor an extension answers."""
 
     @hookimpl
@@ -41,17 +38,6 @@ class CoreDefaults:
         from toolkit.run.loop import fit
 
         return fit(run)
-
-    @hookimpl
-    def vtk_predict(self, bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
-        """Refuse: the core cannot know what a task's outputs mean."""
-        from toolkit.errors import ExitCode, VtkError
-
-        raise VtkError(
-            "this task's plugin does not say how to predict",
-            hint="The plugin's author adds it with the hook vtk_predict.",
-            code=ExitCode.UNAVAILABLE,
-        )
 
 
 core_defaults = CoreDefaults()

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from toolkit.run.hardware import cpu_features
+from toolkit.system.hardware import cpu_features
 
 _PACKAGES = (
     "vision-toolkit",

@@ -12,9 +12,9 @@ from toolkit.data.bad_images import is_empty
 from toolkit.data.types import BatchKey
 from toolkit.run.batches import ready
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length, joined_outputs
-from toolkit.run.nested import bytes_in
 from toolkit.run.report import Result
 from toolkit.run.step import inputs_of, targets_of
+from toolkit.system.nested import bytes_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

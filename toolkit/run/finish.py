@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.data.manifest import MANIFEST
 from toolkit.errors import VtkError
 from toolkit.hooks.answers import owned
+from toolkit.inference.precision import answers_in
 from toolkit.run.batches import told_deaths
 from toolkit.run.changes import accepted_table
 from toolkit.run.directory import require_own
@@ -16,7 +17,6 @@ from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
 from toolkit.run.meta_faults import require_plain_meta
 from toolkit.run.plugin_state import save_plugin_state
-from toolkit.run.precision import answers_in
 from toolkit.run.report import Figure, Result, Table
 from toolkit.run.skipped import closing_line, skipped_table, write_skipped
 

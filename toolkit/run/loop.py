@@ -14,6 +14,7 @@ from toolkit.errors import VtkError
 from toolkit.hooks.answers import owned, wrong_answer
 from toolkit.hooks.direct import direct
 from toolkit.hooks.types import OptimizerSetup
+from toolkit.inference.precision import answers_in
 from toolkit.models.freeze import set_train_mode
 from toolkit.run import keeping
 from toolkit.run.batches import is_nothing, told_deaths, training_batches
@@ -21,7 +22,6 @@ from toolkit.run.evaluate import Evaluator
 from toolkit.run.loss_faults import held_out_loss, loss_error
 from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
-from toolkit.run.precision import answers_in
 from toolkit.run.schedules import schedule_notes
 from toolkit.run.signals import Interrupted
 from toolkit.run.skipped import watch, write_skipped

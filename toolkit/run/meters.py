@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import VtkError
-from toolkit.run.nested import bytes_in, map_tensors, on_cpu
+from toolkit.system.nested import bytes_in, map_tensors, on_cpu
 
 FLUSH_BYTES = 32 << 20
 _LOSS = ("loss",)

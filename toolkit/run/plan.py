@@ -17,10 +17,10 @@ from toolkit.errors import VtkError
 from toolkit.run.batches import training_batches, with_samples
 from toolkit.run.loop import enter_stage, samples_in, training_loader
 from toolkit.run.meters import LossMeter
-from toolkit.run.process import alone
 from toolkit.run.schedules import schedule_notes
 from toolkit.run.setup import build_data, build_model, new_run
 from toolkit.run.step import inputs_of, targets_of
+from toolkit.system.process import alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

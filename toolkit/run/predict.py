@@ -39,16 +39,16 @@ def require_predictions(directory: Path, catalogue: Catalogue | None = None) -> 
         VtkError: the task's recipe has ``predicts`` False (exit code 64, or the task's own).
     """
     from toolkit.hooks.manager import build_manager
+    from toolkit.inference.defaults import InferenceDefaults
     from toolkit.recipe.load import load_recipe
     from toolkit.recipe.source import RUN_RECIPE
-    from toolkit.run.defaults import core_defaults
 
     if (directory / "bundle").exists() or not (directory / RUN_RECIPE).is_file():
         return
     resolved = load_recipe(directory, catalogue=catalogue)
     if resolved.recipe.predicts:
         return
-    manager = build_manager(core_defaults, [], resolved.task)
+    manager = build_manager(InferenceDefaults(), [], resolved.task)
     if any(answer.plugin is resolved.task.plugin for answer in manager.hook.vtk_predict.get_hookimpls()):
         manager.hook.vtk_predict(bundle=None, inputs=[], drawings=None)
     raise VtkError(

@@ -16,10 +16,10 @@ from toolkit.run.directory import require_run
 from toolkit.run.finish import evaluate_final, report_gaps, report_items
 from toolkit.run.plugin_state import load_plugin_state
 from toolkit.run.predict import require_predictions
-from toolkit.run.process import alone
 from toolkit.run.seal import require_as_trained
 from toolkit.run.setup import build_data, new_run, place_model
 from toolkit.run.skipped import closing_line
+from toolkit.system.process import alone
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.recipe.sections import Recipe
     from toolkit.run.meters import LossMeter, OutputBuffer
-    from toolkit.run.precision import PrecisionPlan
     from toolkit.run.seal import SealedFiles
+    from toolkit.system.precision import PrecisionPlan
 
 
 R = TypeVar("R", bound="Recipe", default="Recipe", covariant=True)

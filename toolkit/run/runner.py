@@ -20,13 +20,13 @@ from toolkit.run.keeping import best_store, checkpoint_store, last_step
 from toolkit.run.machine import tune_allocator
 from toolkit.run.mendable import mendable
 from toolkit.run.precision import answers_note
-from toolkit.run.process import alone
 from toolkit.run.same_start import changed_start, take_up
 from toolkit.run.seal import seal_data, seal_recipe
 from toolkit.run.setup import prepare
 from toolkit.run.signals import Interrupted, catch_signals
 from toolkit.run.snapshot_form import require_form
 from toolkit.run.status import begin_status, end_status, has_status
+from toolkit.system.process import alone
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +72,7 @@ def execute(
         accept: what may have changed since the run began: recipe keys, files of the run, or ``samples``.
         trace: is told every call of a hook, and is written into the run's directory, however the run ends.
 
-    One run at a time in a process, which is left as it was found (see :mod:`toolkit.run.process`). Where nobody reads
+    One run at a time in a process, which is left as it was found: :mod:`toolkit.system.process`. Where nobody reads
     what the console says any more, the run goes on in silence.
 
     Raises:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.data.stamps import GONE, choose_how
 from toolkit.errors import ExitCode
 from toolkit.run.changes import Change, changes_error
 from toolkit.run.disk_errors import read_error
+from toolkit.types.stamps import GONE, choose_how
 
 if TYPE_CHECKING:
     from toolkit.recipe.resolved import ResolvedRecipe

@@ -19,7 +19,7 @@ from toolkit.run.run import Run
 from toolkit.run.seal import SealedFiles
 from toolkit.run.snapshot import restore_early, seed_everything
 from toolkit.run.stages import plan_stages
-from toolkit.run.step_display import StepDisplay
+from toolkit.system.step_display import StepDisplay
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.data.report.fault import Fault
+from toolkit.types.finding import Fault
 
 __all__ = ["Survey", "SurveyKeys", "SurveyPart"]
 

@@ -14,7 +14,7 @@ from toolkit.data.file_states import file_states
 from toolkit.data.fingerprints.hashes import LOOK_SIDE, Look, content_hash, look
 from toolkit.data.fingerprints.neighbours import near_pairs
 from toolkit.data.fingerprints.stages import equal_files
-from toolkit.progress import step
+from toolkit.system.progress import step
 
 __all__ = ["NEAR_DISTANCE", "NEAR_LIKENESS", "duplicate_arrays", "duplicate_groups", "equal_groups", "look_groups"]
 

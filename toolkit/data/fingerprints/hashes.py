@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.data.opencv import cv2
 from toolkit.data.resize import area_resized
+from toolkit.system.opencv import cv2
 
 __all__ = ["LOOK_SIDE", "THUMB_SIDE", "Look", "content_hash", "look", "perceptual_hash"]
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from toolkit.data.file_states import SIZE, States
 from toolkit.data.fingerprints.kept import Hashes, Kept
 from toolkit.data.names import Locations
-from toolkit.progress import step
+from toolkit.system.progress import step
 
 __all__ = ["END", "equal_files"]
 

@@ -14,7 +14,7 @@ from toolkit.data.decode import MAX_PIXELS, OPENERS, ImageError, decode_bytes, r
 from toolkit.data.fingerprints import Look, content_hash, look
 from toolkit.data.fingerprints.hashes import LOOK_SIDE
 from toolkit.errors import ExitCode
-from toolkit.progress import step
+from toolkit.system.progress import step
 
 __all__ = ["Record", "Trouble", "read_file", "scan_files"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.data.decode import ImageError, decode_bytes, read_bytes
-from toolkit.data.opencv import cv2
 from toolkit.data.resize import area_resized
+from toolkit.system.opencv import cv2
 from toolkit.types.survey import Survey, SurveyPart
 
 __all__ = ["SheetRow", "contact_sheet", "preview"]

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from toolkit.data.opencv import cv2
 from toolkit.data.sources.index import Found, ImageArrays
 from toolkit.data.sources.source import Source
+from toolkit.system.opencv import cv2
 
 __all__ = ["Digits"]
 

@@ -16,7 +16,7 @@ from toolkit.data.multi_hot import stacked
 from toolkit.data.names import Locations, Names
 from toolkit.data.sources.missing import listed
 from toolkit.errors import VtkError
-from toolkit.progress import Step, step
+from toolkit.system.progress import Step, step
 
 __all__ = ["Found", "ImageArrays", "ImageFiles", "class_map", "natural_key"]
 

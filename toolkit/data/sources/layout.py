@@ -12,7 +12,7 @@ from toolkit.data.sources.index import natural_key
 from toolkit.data.sources.missing import listed
 from toolkit.data.sources.scan import RUN, Identity, identity, look_through, scan, visible_folders
 from toolkit.errors import VtkError
-from toolkit.progress import step
+from toolkit.system.progress import step
 
 __all__ = ["SPLIT_NAMES", "ClassFolder", "Layout", "class_folders", "find_layout"]
 

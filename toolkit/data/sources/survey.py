@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toolkit.data.report.fault import Fault
 from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
+from toolkit.types.finding import Fault
 from toolkit.types.survey import Survey, SurveyPart
 
 __all__ = ["part_of", "survey_of"]

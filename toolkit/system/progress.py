@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Listener", "Step", "listening", "step"]
+__all__ = ["Listener", "Step", "clock", "listening", "step"]
 
 
 @dataclass(eq=False)
@@ -78,3 +78,10 @@ def step(what: str, total: int | None = None, unit: str = "files") -> Iterator[S
         yield made
     finally:
         listener.end(made)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as ``0:42``, ``12:05`` or ``3:07:00``."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -12,8 +12,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from toolkit.extensions.pace import clock
-from toolkit.progress import Step, listening
+from toolkit.system.progress import Step, clock, listening
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +29,7 @@ _LOOK_SECONDS = 0.2
 
 
 class StepDisplay:
-    """A context within which steps are shown: see :mod:`toolkit.progress`.
+    """A context within which steps are shown: see :mod:`toolkit.system.progress`.
 
     Args:
         console: where to; a quiet one shows nothing.

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from toolkit.data.opencv import single_threaded
-from toolkit.environ import restore_environment
 from toolkit.errors import ExitCode, VtkError
+from toolkit.system.environ import restore_environment
+from toolkit.system.opencv import single_threaded
 
 __all__ = ["alone", "building", "left_as_found"]
 

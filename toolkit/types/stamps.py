@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from toolkit.data.sources import Found
-
-__all__ = ["How", "Stamps", "choose_how", "stamps_of"]
+__all__ = ["GONE", "How", "Stamps", "choose_how"]
 
 Marks = npt.NDArray[np.uint64]
 How = Literal["content", "times"]
@@ -66,22 +63,6 @@ def choose_how(splits: Sequence[Stamps]) -> How:
     if len(files) > _CHEAP_FILES or sum(map(_size, files)) > _CHEAP_BYTES:
         return "times"
     return "content"
-
-
-def stamps_of(found: Found) -> dict[str, Stamps]:
-    """The samples of each split, named as in the split's manifest."""
-    from toolkit.data.sources import ImageArrays
-
-    stamps = {}
-    for split in ("train", "val", "test"):
-        index = getattr(found, split)
-        if index is None:
-            continue
-        if isinstance(index, ImageArrays):
-            stamps[split] = Stamps(index.keys, pixels=index.images, labels=index.targets)
-        else:
-            stamps[split] = Stamps(index.keys, index.files, labels=index.targets)
-    return stamps
 
 
 def _of_content(file: Path, label: bytes) -> np.uint64:
