@@ -31,7 +31,7 @@ from PIL import Image
 from toolkit.data.decode import decode
 from toolkit.data.report.data_report import DataReport, check_data
 from toolkit.data.report.page import as_page
-from toolkit.data.report.text import as_text
+from toolkit.data.report.text import as_text, case_text
 from toolkit.data.sources import CsvFile, Digits, Folder, Pattern
 from toolkit.types.survey import Survey, SurveyKeys, SurveyPart
 
@@ -242,7 +242,7 @@ def test_the_text_names_each_fault_with_a_file_and_a_remedy(report: DataReport) 
     text = "\n".join(as_text(report))
     for fault in report.faults:
         block = text[text.index(f"[{fault.kind}]") :].split("\n\n")[0]
-        assert str(fault.cases[0]) in block
+        assert case_text(fault.cases[0]) in block
         assert f"→ {fault.remedy}" in block
     assert "8 errors, 12 warnings, 9 notes" in text.splitlines()[1]
 
