@@ -10,10 +10,10 @@ from toolkit import Recipe, Section
 from toolkit.data.sections import ImageData
 from toolkit.data.sources import CoreSource
 from toolkit.data.sources.unicode_forms import LabelName
-from toolkit.models.sections import ImageStage, Inference, ModelChoice, Share
+from toolkit.models.sections import ImageStage, Inference, ModelChoice
+from toolkit.recipe.bounds import Exponent, Factor, Positive, Share
 from vtk_classification.drawn import Drawn
 
-Weight = Annotated[float, Field(gt=0)]
 SourceChoice = Annotated[CoreSource | Drawn, Field(discriminator="name")]
 
 
@@ -32,13 +32,13 @@ class ClassificationData(ImageData):
 class _Weighted(Section):
     """What the losses share: weights of classes, and smoothing."""
 
-    class_weights: Literal["none", "auto", "effective_number"] | dict[LabelName, Weight] = Field(
+    class_weights: Literal["none", "auto", "effective_number"] | dict[LabelName, Positive] = Field(
         "none",
         description="Factor of each class in the loss. `auto`: images / (classes · images of the class); "
         "`effective_number`: less far from 1, because the more images a class has, the less a further one adds (Cui et "
         "al., 2019); a mapping gives those of single classes, 1 for the others.",
     )
-    beta: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+    beta: Factor | None = Field(
         None, description="For `effective_number`: the nearer to 1, the nearer to `auto`; 0.999 by default."
     )
     label_smoothing: Share = Field(0.0, description="Share of each label that is spread evenly over all classes.")
@@ -60,7 +60,7 @@ class FocalLoss(_Weighted):
     """Focal loss (Lin et al., 2017): images that are answered well already count less."""
 
     name: Literal["focal"]
-    gamma: Annotated[float, Field(ge=0)] = Field(2.0, description="How much less; 0 is cross-entropy.")
+    gamma: Exponent = Field(2.0, description="How much less; 0 is cross-entropy.")
 
 
 LossChoice = Annotated[CrossEntropyLoss | FocalLoss, Field(discriminator="name")]

@@ -10,12 +10,11 @@ from toolkit import Recipe, Section
 from toolkit.data.belonging import GroupBy
 from toolkit.data.sections import ImageData
 from toolkit.data.sources.unicode_forms import LabelName
-from toolkit.models.sections import ImageStage, Inference, ModelChoice, Share
+from toolkit.models.sections import ImageStage, Inference, ModelChoice
+from toolkit.recipe.bounds import Exponent, Positive, Share
 from vtk_multilabel.csv_labels import CsvLabels
 from vtk_multilabel.sources import SourceChoice
 
-Exponent = Annotated[float, Field(ge=0)]
-Weight = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
 _NOT_BALANCED = (
@@ -53,7 +52,7 @@ class BinaryCrossEntropyLoss(Section):
     """Sigmoid and binary cross-entropy for each label."""
 
     name: Literal["bce"] = "bce"
-    pos_weight: Literal["none", "auto"] | dict[LabelName, Weight] = Field(
+    pos_weight: Literal["none", "auto"] | dict[LabelName, Positive] = Field(
         "none",
         description="Factor of each label's positives: `auto` takes negatives / positives of the training data; a "
         "mapping gives those of single labels, 1 for the others.",

@@ -10,6 +10,7 @@ from pydantic import Field
 from toolkit.data.sources import Digits, Found, ImageArrays
 from toolkit.data.sources.source import Source
 from toolkit.data.splits import stratified
+from toolkit.recipe.bounds import Seed
 from vtk_multilabel.csv_labels import CsvLabels
 
 __all__ = ["DigitScenes", "SourceChoice"]
@@ -31,7 +32,7 @@ class DigitScenes(Source):
     train: Count = Field(6000, description="Scenes for training.")
     val: Count = Field(1000, description="Scenes for validation.")
     test: Count = Field(1500, description="Scenes for the final test.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Equal seeds compose equal scenes.")
+    seed: Seed = Field(0, description="Equal seeds compose equal scenes.")
 
     def load(self) -> Found:
         from vtk_multilabel.scenes import compose

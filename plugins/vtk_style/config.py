@@ -9,10 +9,11 @@ from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from toolkit import Recipe, Section, StageSection
 from toolkit.recipe import optimizers
+from toolkit.recipe.bounds import Amount, History, Positive, Steps
 from toolkit.recipe.sections import InferenceSection, LoaderSection, TrainSection
 from vtk_style.pyramid import level_sizes, shared_steps
 
-Weight = Annotated[float, Field(ge=0)]
+Side = Annotated[int, Field(ge=16, le=20_000)]
 Channel = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -28,7 +29,7 @@ class StyleSource(Section):
     """One style; `b.jpg` and `b.jpg:0.7` are short for an image, and for an image with a weight."""
 
     image: str = Field(description="Picture file, or sklearn:flower.jpg.")
-    weight: float = Field(1.0, gt=0, description="Share among the styles of the same region; shares add up to 1.")
+    weight: Positive = Field(1.0, description="Share among the styles of the same region; shares add up to 1.")
     region: RegionSection | None = Field(None, description="Part of the content that takes this style.")
     texture_mask: str | None = Field(None, description="Picture of the style's size; only its white part counts.")
 
@@ -81,9 +82,9 @@ class ModelSection(Section):
 class LossSection(Section):
     """Weights of the terms."""
 
-    content: Weight = Field(1.0, description="w_c, of mean((F − P)²).")
-    style: Weight = Field(1e6, description="w_s, of the sum over layers of mean((G − A)²).")
-    tv: Weight = Field(0.0, description="w_tv, of the total variation.")
+    content: Amount = Field(1.0, description="w_c, of mean((F − P)²).")
+    style: Amount = Field(1e6, description="w_s, of the sum over layers of mean((G − A)²).")
+    tv: Amount = Field(0.0, description="w_tv, of the total variation.")
     tv_kind: Literal["l2", "l1"] = Field("l2", description="Mean of squared differences, or of absolute ones.")
 
     @model_validator(mode="after")
@@ -96,8 +97,8 @@ class LossSection(Section):
 class PyramidSection(Section):
     """Coarse to fine, where no stages are listed."""
 
-    size: int = Field(512, ge=16, le=20000, description="Longer side of the result, in pixels.")
-    steps: int = Field(600, ge=1, description="Optimizer steps in all; each level takes half of the coarser one's.")
+    size: Side = Field(512, description="Longer side of the result, in pixels.")
+    steps: Steps = Field(600, description="Optimizer steps in all; each level takes half of the coarser one's.")
     levels: int = Field(4, ge=1, le=8, description="Sizes, each twice the one before; none below 64 but the last.")
 
 
@@ -122,13 +123,13 @@ class OutputSection(Section):
     path: str | None = Field(None, description="The result; by default result.png in the run's directory.")
     bits: Literal[8, 16] = Field(8, description="Bits of each channel.")
     quality: int = Field(95, ge=1, le=100, description="Of a JPEG.")
-    preview_every: int = Field(25, ge=1, description="Steps between two previews.")
+    preview_every: Steps = Field(25, description="Steps between two previews.")
 
 
 class MemorySection(Section):
     """How large images are cut up."""
 
-    tile: Literal["auto", "whole"] | Annotated[int, Field(ge=16)] = Field(
+    tile: Literal["auto", "whole"] | Side = Field(
         "auto", description="`auto` chooses from the free memory; a number is the side of a tile in pixels."
     )
 
@@ -140,7 +141,7 @@ class LBFGS(optimizers.LBFGS):
     after 50 to 300 steps, and pairs in bf16 within 0.4 % of those in fp32.
     """
 
-    history: int = Field(6, ge=1, description="Curvature pairs that are kept.")
+    history: History = Field(6, description="Curvature pairs that are kept.")
     history_dtype: Literal["fp32", "bf16"] = Field(
         "bf16", description="bf16 halves what the history takes; measured losses stay within 1 %."
     )
@@ -169,7 +170,7 @@ class StyleInference(InferenceSection):
 class StyleLoader(LoaderSection):
     """There is nothing to load in the background."""
 
-    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(0, description="Workers; none are needed.")
+    workers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(0, description="Workers; none are needed.")
 
 
 Optimizer = Annotated[LBFGS | optimizers.Adam, Field(discriminator="name")]
@@ -178,7 +179,7 @@ Optimizer = Annotated[LBFGS | optimizers.Adam, Field(discriminator="name")]
 class StyleStage(StageSection):
     """One size of the image."""
 
-    size: int = Field(ge=16, le=20000, description="Longer side in pixels.")
+    size: Side = Field(description="Longer side in pixels.")
     optimizer: Optimizer | None = Field(None, description="Instead of the recipe's optimizer.")
 
 

@@ -33,14 +33,14 @@ def test_reference_names_every_core_key() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        "| `train.batch_size` | whole number ≥ 1 | `32` | Training samples in a batch. |",
+        "| `train.batch_size` | whole number ≥ 1, ≤ 1,000,000 | `32` | Training samples in a batch. |",
         "| `train.precision` | `auto`, `fp32`, `bf16`, `fp16` | `auto` |",
         "| `data.cache.keep` | `ram`, `disk` | required |",
-        "| `data.normalize.mean` | list of number | required |",
+        "| `data.normalize.mean` | list of number ≥ -1,000, ≤ 1,000 | required |",
         "| `data.augment.N.name` | text | required |",
         "| `optimizer.momentum` | number ≥ 0, < 1 | `0.0` | Momentum. |",
-        "| `loader.workers` | whole number ≥ 0, ≤ 1024 or `auto` | `auto` |",
-        "| `schedule.milestones` | list of whole number ≥ 1 | required | Epochs of the drops, rising. |",
+        "| `loader.workers` | whole number ≥ 0, ≤ 1,024 or `auto` | `auto` |",
+        "| `schedule.milestones` | list of whole number ≥ 1, ≤ 1,000,000 | required | Epochs of the drops, rising. |",
         "**`optimizer`** with `name: adam` (default): Adam",
         "**`stages.N.optimizer`**: Instead of the recipe's optimizer. It takes what `optimizer` takes.",
     ],

@@ -94,7 +94,7 @@ ONE_FAULT = [
     ("train: {epochs: 0}", "2:17: train.epochs: must be at least 1, found 0"),
     ("optimizer: {lr: -1}", "2:17: optimizer.lr: must be greater than 0, found -1"),
     ("optimizer: {beta1: 1}", "2:20: optimizer.beta1: must be less than 1, found 1"),
-    ("seed: 4294967296", "2:7: seed: must be at most 4294967295, found 4294967296"),
+    ("seed: 4294967296", "2:7: seed: must be at most 4,294,967,295, found 4294967296"),
     ("loader: {workers: -1}", "2:19: loader.workers: must be at least 0, found -1"),
     ("model: {width: 6}", "2:16: model.width: must be a multiple of 4, found 6"),
     ("model: {note: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}", "2:15: model.note: needs at most 20 characters"),

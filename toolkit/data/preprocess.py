@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from toolkit.data.decode import Encoded, reduction
 from toolkit.data.resize import Box, Interpolation, area_resized, filtered
 from toolkit.data.types import BatchKey
+from toolkit.recipe.bounds import Deviation, Level, Mean
 from toolkit.recipe.section import Section
 from toolkit.system.opencv import cv2
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "CropMode", "Normalize", "Preprocess"]
 
 Pixels = npt.NDArray[np.uint8]
-Positive = Annotated[float, Field(gt=0)]
-Level = Annotated[int, Field(ge=0, le=255)]
+Side = Annotated[int, Field(ge=1, le=16_384)]
 CropMode = Literal["center", "squash", "border"]
 
 _WHOLE = 16
@@ -43,9 +43,9 @@ class Preprocess(Section):
 
     takes_encoded: ClassVar[bool] = True
 
-    height: int = Field(224, ge=1, description="Rows of the model's input.")
-    width: int = Field(224, ge=1, description="Columns of the model's input.")
-    resize: Annotated[int, Field(ge=1)] | None = Field(
+    height: Side = Field(224, description="Rows of the model's input.")
+    width: Side = Field(224, description="Columns of the model's input.")
+    resize: Side | None = Field(
         256,
         description="Length that the short side is brought to before the centre is cut out; null squeezes the whole "
         "picture into the input, whatever its shape.",
@@ -66,8 +66,8 @@ class Preprocess(Section):
         description="RGB of what surrounds a picture that does not fill the input.",
     )
     channels: Literal[1, 3] = Field(3, description="3 for RGB, 1 for grey.")
-    mean: list[float] = Field(default_factory=lambda: list(IMAGENET_MEAN), min_length=1, max_length=3)
-    std: list[Positive] = Field(default_factory=lambda: list(IMAGENET_STD), min_length=1, max_length=3)
+    mean: list[Mean] = Field(default_factory=lambda: list(IMAGENET_MEAN), min_length=1, max_length=3)
+    std: list[Deviation] = Field(default_factory=lambda: list(IMAGENET_STD), min_length=1, max_length=3)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ from toolkit.data.decode import Encoded, ImageError, reduction
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.resize import area_resized, filtered
 from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe.bounds import Positive
 from toolkit.recipe.section import Section
 from toolkit.system.progress import step
 
@@ -52,7 +53,7 @@ class CacheSection(Section):
     """Where decoded pictures are kept, and how many bytes of them."""
 
     keep: Literal["ram", "disk"] = Field(description="In this process's memory, or in files that runs share.")
-    gigabytes: Annotated[float, Field(gt=0)] | None = Field(
+    gigabytes: Positive | None = Field(
         None,
         description="Room for them; images beyond it are decoded each time. By default half of the free memory, or "
         "50 GB of disk, where data sets unused for longest make room.",

@@ -11,20 +11,19 @@ from toolkit.data.bad_images import OnBadImage
 from toolkit.data.reading import CacheChoice
 from toolkit.data.resize import Interpolation
 from toolkit.data.splits import SplitSection
+from toolkit.recipe.bounds import Deviation, Factor, Mean, PictureSide
 from toolkit.recipe.section import Section
 
 __all__ = ["Erase", "ImageData", "MeanStd", "Mix"]
 
-Positive = Annotated[float, Field(gt=0)]
-Width = Annotated[int, Field(ge=1)]
-Side = Annotated[int, Field(ge=1, le=8192)]
+Alpha = Annotated[float, Field(ge=1e-3, le=1000)]
 
 
 class MeanStd(Section):
     """Numbers of one's own for normalising."""
 
-    mean: list[float] = Field(min_length=1, max_length=3, description="Mean of each channel, for values in [0, 1].")
-    std: list[Annotated[float, Field(gt=0)]] = Field(
+    mean: list[Mean] = Field(min_length=1, max_length=3, description="Mean of each channel, for values in [0, 1].")
+    std: list[Deviation] = Field(
         min_length=1, max_length=3, description="Standard deviation of each channel, for values in [0, 1]."
     )
 
@@ -32,10 +31,10 @@ class MeanStd(Section):
 class Mix(Section):
     """Each training batch is mixed with itself; targets are mixed alike."""
 
-    mixup: Positive | None = Field(
+    mixup: Alpha | None = Field(
         None, description="Mixup: images faded into one another, by shares from Beta(α, α). This is α, e.g. 0.2."
     )
-    cutmix: Positive | None = Field(
+    cutmix: Alpha | None = Field(
         None, description="CutMix: a rectangle of another image pasted in, by areas from Beta(α, α). This is α, e.g. 1."
     )
     probability: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -53,8 +52,8 @@ class Erase(Section):
     """A rectangle of some training images is wiped out."""
 
     probability: Annotated[float, Field(gt=0, le=1)] = Field(0.25, description="Share of the images.")
-    smallest: Annotated[float, Field(gt=0, lt=1)] = Field(0.02, description="Least share of the image's area.")
-    largest: Annotated[float, Field(gt=0, lt=1)] = Field(0.33, description="Largest share of the image's area.")
+    smallest: Factor = Field(0.02, description="Least share of the image's area.")
+    largest: Factor = Field(0.33, description="Largest share of the image's area.")
     fill: Literal["mean", "noise"] = Field("mean", description="What takes its place.")
 
     @model_validator(mode="after")
@@ -71,8 +70,8 @@ class ImageData(Section):
         default_factory=SplitSection,  # type: ignore[arg-type]
         description="What is held out where the source has no split of its own.",
     )
-    image_size: Side = Field(224, description="Side of the square images that the network sees, in pixels.")
-    resize: Side | Literal["auto", "squeeze"] = Field(
+    image_size: PictureSide = Field(224, description="Side of the square images that the network sees, in pixels.")
+    resize: PictureSide | Literal["auto", "squeeze"] = Field(
         "auto",
         description="Evaluation brings the short side to this many pixels and cuts out the centre. `squeeze` resizes "
         "the whole image whatever its shape. `auto` is `squeeze` for images in memory; for files, what the backbone's "
@@ -103,7 +102,7 @@ class ImageData(Section):
         description="With `skip`: the share of a split's images that may be left out, rounded up to whole images; "
         "beyond it the run stops.",
     )
-    shrink: Side | None = Field(
+    shrink: PictureSide | None = Field(
         None,
         description="Training images whose short side is longer are brought down to this many pixels as they are "
         "read, before augmentation: a cache gets small, and crops of a small part lose detail. At least `image_size`.",
@@ -114,7 +113,7 @@ class ImageData(Section):
         "in files that later runs find again, `auto` in memory where a split takes less than 1 GB. Where they are kept "
         "changes no result.",
     )
-    limit: Width | None = Field(
+    limit: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
         None, description="Use at most so many images of each split, for a quick try; each class keeps one."
     )
 

@@ -21,6 +21,7 @@ from toolkit.data.manifest import apply_manifest, read_manifest
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe.bounds import Seed
 from toolkit.recipe.section import Section
 from toolkit.system.progress import step
 
@@ -46,7 +47,7 @@ class SplitSection(Section):
         description="Cross-validation: what is not held out for the test is cut into so many folds, of which one "
         "validates and the others train. One run for each fold.",
     )
-    fold: int = Field(0, ge=0, description="With `folds`: the fold that validates, counted from 0.")
+    fold: int = Field(0, ge=0, le=999, description="With `folds`: the fold that validates, counted from 0.")
     group: GroupChoice | None = Field(
         None,
         description="What belongs together, and so into one part: a patient, a camera, a place. `folder` takes the "
@@ -57,7 +58,7 @@ class SplitSection(Section):
         description="Copies of a picture, which always stay together: `exact` are equal files, `near` also pictures "
         "that look the same (saved anew, scaled, slightly brighter); `near` looks at every picture first.",
     )
-    seed: int | None = Field(None, ge=0, description="Seeds the cut; by default the recipe's seed.")
+    seed: Seed | None = Field(None, description="Seeds the cut; by default the recipe's seed.")
     manifest: str | None = Field(
         None,
         description="The `split.json` of an earlier run, or that run's directory: the cut is made as it says. "

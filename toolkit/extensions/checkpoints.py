@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
 from toolkit import Run, Section, hookimpl
+from toolkit.recipe.bounds import MOST_EPOCHS, Epochs, Positive
 
 NAME = "checkpoints"
 
@@ -18,11 +19,11 @@ class CheckpointOptions(Section):
 
     shapes_result = False
 
-    every: int = Field(1, ge=1, description="Epochs between two checkpoints; the last epoch always has one.")
-    minutes: Annotated[float, Field(gt=0)] | None = Field(
+    every: Epochs = Field(1, description="Epochs between two checkpoints; the last epoch always has one.")
+    minutes: Positive | None = Field(
         10.0, description="Also save in the middle of an epoch when this much time has passed; null for never."
     )
-    keep: int = Field(2, ge=2, description="How many are kept.")
+    keep: int = Field(2, ge=2, le=MOST_EPOCHS, description="How many are kept.")
 
 
 class Checkpoints:

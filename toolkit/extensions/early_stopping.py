@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from toolkit.hooks.markers import hookimpl
+from toolkit.recipe.bounds import Amount, Epochs
 from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ class EarlyStoppingOptions(Section):
         "auto", description="What is watched, e.g. `val/loss`; `auto` watches the metric of `train.best`."
     )
     mode: Literal["auto", "min", "max"] = Field("auto", description="Whether lower or higher is better.")
-    patience: int = Field(3, ge=1, description="Validations in a row without improvement before the run ends.")
-    min_delta: float = Field(0.0, ge=0, description="A smaller change is no improvement.")
+    patience: Epochs = Field(3, description="Validations in a row without improvement before the run ends.")
+    min_delta: Amount = Field(0.0, description="A smaller change is no improvement.")
 
 
 class EarlyStopping:

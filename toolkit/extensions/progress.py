@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from toolkit.extensions.pace import Pace
 from toolkit.hooks.markers import hookimpl
+from toolkit.recipe.bounds import Positive
 from toolkit.recipe.section import Section
 from toolkit.system.progress import clock
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from toolkit.run.run import Run
 
 NAME = "progress"
-Seconds = Annotated[float, Field(gt=0)]
 
 
 class ProgressOptions(Section):
@@ -31,8 +31,8 @@ class ProgressOptions(Section):
 
     shapes_result = False
 
-    refresh_seconds: Seconds = Field(0.25, description="Time between two updates of the display.")
-    line_seconds: Seconds = Field(
+    refresh_seconds: Positive = Field(0.25, description="Time between two updates of the display.")
+    line_seconds: Positive = Field(
         15.0, description="Time between two lines within an epoch where there is no terminal."
     )
     plain: bool = Field(False, description="Print plain lines on a terminal too.")

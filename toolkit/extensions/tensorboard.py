@@ -13,12 +13,13 @@ import socket
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from toolkit.errors import VtkError
 from toolkit.hooks.markers import hookimpl
+from toolkit.recipe.bounds import Positive
 from toolkit.recipe.section import Section
 from toolkit.run.disk_errors import write_error
 
@@ -40,7 +41,7 @@ class TensorBoardOptions(Section):
 
     shapes_result = False
 
-    points_per_second: Annotated[float, Field(gt=0)] | None = Field(
+    points_per_second: Positive | None = Field(
         10.0,
         description="At most so many step records a second are written, evenly chosen; null writes every one. "
         "TensorBoard itself shows a thousand points of a curve.",

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from toolkit.models.cnn_forms import PRESETS, CnnForm, Preset
+from toolkit.recipe.bounds import Share, Width
 from toolkit.recipe.section import Section
 from toolkit.recipe.sections import InferenceSection, StageSection
 
-__all__ = ["BackboneModel", "CnnModel", "ImageStage", "Inference", "ModelChoice"]
+__all__ = ["BackboneModel", "CnnModel", "ImageStage", "Inference", "ModelChoice", "Share"]
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Width = Annotated[int, Field(ge=1)]
+Window = Annotated[int, Field(ge=1, le=1024)]
 
 
 class CnnModel(Section):
@@ -25,15 +25,15 @@ class CnnModel(Section):
         description="`mnist`: 16-32, fc 128. `catsdogs`: 16-32-64, fc 512. `cifar10`: 16-32, fc 512. `lenet`: 5×5 "
         "kernels, 6-16, fc 120-84.",
     )
-    channels: Annotated[list[Width], Field(min_length=1)] | None = Field(
+    channels: Annotated[list[Width], Field(min_length=1, max_length=1000)] | None = Field(
         None, description="Outputs of each block's convolution."
     )
-    kernel: Width | None = Field(None, description="Side of the convolutions' kernels; 3 without a preset.")
-    padding: Annotated[int, Field(ge=0)] | None = Field(
+    kernel: Window | None = Field(None, description="Side of the convolutions' kernels; 3 without a preset.")
+    padding: Annotated[int, Field(ge=0, le=1024)] | None = Field(
         None, description="Pixels of zeros around each convolution's input; 1 without a preset."
     )
-    pool: Width | None = Field(None, description="Side of each block's max pooling, 1 for none; 2 without a preset.")
-    hidden: list[Width] | None = Field(
+    pool: Window | None = Field(None, description="Side of each block's max pooling, 1 for none; 2 without a preset.")
+    hidden: Annotated[list[Width], Field(max_length=1000)] | None = Field(
         None, description="Widths of the fully connected layers before the last; [128] without a preset."
     )
     dropout: Share | None = Field(None, description="Share of the last layer's inputs that training leaves out.")

@@ -6,11 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from toolkit.recipe.bounds import Decay, Epsilon, Factor, History, Rate, Share
 from toolkit.recipe.section import Section
-
-Rate = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Decay = Annotated[float, Field(ge=0)]
 
 
 class _Grouped(Section):
@@ -19,7 +16,7 @@ class _Grouped(Section):
     decay_norms_and_biases: bool = Field(
         True, description="Whether the weight decay takes norms, biases and embeddings of positions with it."
     )
-    layer_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+    layer_decay: Factor | None = Field(
         None,
         description="Each block of layers learns at this multiple of the rate of the block above; the head at `lr`.",
     )
@@ -48,7 +45,7 @@ class Adam(_Grouped):
     lr: Rate = Field(1e-3, description="Learning rate.")
     beta1: Share = Field(0.9, description="Decay of the first moment.")
     beta2: Share = Field(0.999, description="Decay of the second moment.")
-    eps: Rate = Field(1e-8, description="Added to the denominator.")
+    eps: Epsilon = Field(1e-8, description="Added to the denominator.")
     weight_decay: Decay = Field(0.0, description="L2 penalty.")
 
 
@@ -59,7 +56,7 @@ class AdamW(_Grouped):
     lr: Rate = Field(1e-3, description="Learning rate.")
     beta1: Share = Field(0.9, description="Decay of the first moment.")
     beta2: Share = Field(0.999, description="Decay of the second moment.")
-    eps: Rate = Field(1e-8, description="Added to the denominator.")
+    eps: Epsilon = Field(1e-8, description="Added to the denominator.")
     weight_decay: Decay = Field(1e-2, description="Decoupled weight decay.")
 
 
@@ -68,7 +65,7 @@ class LBFGS(Section):
 
     name: Literal["lbfgs"] = "lbfgs"
     lr: Rate = Field(1.0, description="Step length.")
-    history: int = Field(10, ge=1, description="Curvature pairs that are kept.")
+    history: History = Field(10, description="Curvature pairs that are kept.")
     line_search: Literal["none", "strong_wolfe"] = Field("none", description="How the step length is refined.")
 
 

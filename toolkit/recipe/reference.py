@@ -21,6 +21,7 @@ from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.resolved import dump_yaml
 from toolkit.recipe.sections import Recipe, StageSection
 from toolkit.recipe.shape import Shape, field_default
+from toolkit.recipe.wording import number_text
 
 _TYPES: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "null"}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -217,7 +218,12 @@ def _bounds(metadata: Sequence[Any]) -> str:
     found = []
     for item in metadata:
         nested = item.metadata if isinstance(item, FieldInfo) else [item]
-        found += [f"{sign} {getattr(n, name)}" for n in nested for name, sign in _BOUNDS.items() if hasattr(n, name)]
+        found += [
+            f"{sign} {number_text(getattr(n, name))}"
+            for n in nested
+            for name, sign in _BOUNDS.items()
+            if hasattr(n, name)
+        ]
     return f" {', '.join(found)}" if found else ""
 
 

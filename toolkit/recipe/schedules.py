@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from toolkit.recipe.bounds import MOST_EPOCHS, Decay, Divisor, Epochs, Factor, Patience
 from toolkit.recipe.section import Section
-
-Factor = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Constant(Section):
@@ -21,7 +20,7 @@ class Step(Section):
     """Multiplies the rate by ``gamma`` every ``step_size`` epochs."""
 
     name: Literal["step"]
-    step_size: int = Field(ge=1, description="Epochs between two drops.")
+    step_size: Epochs = Field(description="Epochs between two drops.")
     gamma: Factor = Field(0.1, description="Factor of each drop.")
 
 
@@ -29,7 +28,7 @@ class MultiStep(Section):
     """Multiplies the rate by ``gamma`` at each of the named epochs."""
 
     name: Literal["multistep"]
-    milestones: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, description="Epochs of the drops, rising.")
+    milestones: list[Epochs] = Field(min_length=1, max_length=10_000, description="Epochs of the drops, rising.")
     gamma: Factor = Field(0.1, description="Factor of each drop.")
 
 
@@ -37,11 +36,13 @@ class Cosine(Section):
     """Falls along half a cosine to ``eta_min`` (Loshchilov and Hutter, 2017), after a linear warm-up if asked for."""
 
     name: Literal["cosine"]
-    t_max: Annotated[int, Field(ge=1)] | None = Field(
+    t_max: Epochs | None = Field(
         None, description="Epochs of the fall, warm-up not counted; by default the rest of the stage."
     )
-    eta_min: float = Field(0.0, ge=0, description="Rate at the end.")
-    warmup: float = Field(0.0, ge=0, description="Epochs of linear warm-up, in parts of an epoch if you like.")
+    eta_min: Decay = Field(0.0, description="Rate at the end.")
+    warmup: float = Field(
+        0.0, ge=0, le=MOST_EPOCHS, description="Epochs of linear warm-up, in parts of an epoch if you like."
+    )
 
 
 class OneCycle(Section):
@@ -49,8 +50,8 @@ class OneCycle(Section):
 
     name: Literal["onecycle"]
     pct_start: Factor = Field(0.3, description="Share of the stage spent rising.")
-    div_factor: float = Field(25.0, gt=1, description="The first rate is the peak divided by this.")
-    final_div_factor: float = Field(1e4, gt=1, description="The last rate is the first divided by this.")
+    div_factor: Divisor = Field(25.0, description="The first rate is the peak divided by this.")
+    final_div_factor: Divisor = Field(1e4, description="The last rate is the first divided by this.")
 
 
 class Plateau(Section):
@@ -62,8 +63,8 @@ class Plateau(Section):
         "auto", description="Whether less or more of it is better; `auto` asks the metric."
     )
     factor: Factor = Field(0.1, description="Factor of each drop.")
-    patience: int = Field(10, ge=0, description="Epochs without improvement before a drop.")
-    min_lr: float = Field(0.0, ge=0, description="The rate never falls below this.")
+    patience: Patience = Field(10, description="Epochs without improvement before a drop.")
+    min_lr: Decay = Field(0.0, description="The rate never falls below this.")
 
 
 ScheduleChoice = Annotated[Constant | Step | MultiStep | Cosine | OneCycle | Plateau, Field(discriminator="name")]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from toolkit.recipe.bounds import BatchSize, Epochs, Positive, Rate, Seed, Steps
 from toolkit.recipe.optimizers import Adam, OptimizerChoice
 from toolkit.recipe.schedules import Constant, ScheduleChoice
 from toolkit.recipe.section import Section
@@ -28,18 +29,16 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 class TrainSection(Section):
     """How long and how to train."""
 
-    epochs: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Passes over the training data. Give either this or `steps`."
-    )
-    steps: Annotated[int, Field(ge=1)] | None = Field(None, description="Optimizer steps, instead of `epochs`.")
-    steps_per_epoch: Annotated[int, Field(ge=1)] | None = Field(
+    epochs: Epochs | None = Field(None, description="Passes over the training data. Give either this or `steps`.")
+    steps: Steps | None = Field(None, description="Optimizer steps, instead of `epochs`.")
+    steps_per_epoch: Steps | None = Field(
         None, description="Steps between two validations when counting `steps`; by default one pass over the data."
     )
-    batch_size: int = Field(32, ge=1, description="Training samples in a batch.")
-    eval_batch_size: Annotated[int, Field(ge=1)] | None = Field(
+    batch_size: BatchSize = Field(32, description="Training samples in a batch.")
+    eval_batch_size: BatchSize | None = Field(
         None, description="Samples in a validation or test batch; by default that of training."
     )
-    accumulate: int = Field(1, ge=1, description="Batches whose gradients make one optimizer step.")
+    accumulate: BatchSize = Field(1, description="Batches whose gradients make one optimizer step.")
     precision: Precision = Field(
         "auto",
         description="Format to train in. `auto` is settled by what the hardware has and written into the run's recipe: "
@@ -47,7 +46,7 @@ class TrainSection(Section):
     )
     channels_last: bool = Field(True, description="Keep images and convolutions in the channels-last memory format.")
     device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:N` or `mps`.")
-    clip_norm: Annotated[float, Field(gt=0)] | None = Field(
+    clip_norm: Positive | None = Field(
         None, description="Largest total gradient norm; larger gradients are scaled down. The norm is logged."
     )
     log_grad_norm: bool = Field(
@@ -61,8 +60,8 @@ class TrainSection(Section):
     best_mode: Literal["auto", "min", "max"] = Field(
         "auto", description="Whether less or more of the metric of `best` is better; `auto` asks the metric."
     )
-    validate_every: int = Field(1, ge=1, description="Epochs between two validations; the last epoch always has one.")
-    log_every: Annotated[int, Field(ge=1)] | None = Field(
+    validate_every: Epochs = Field(1, description="Epochs between two validations; the last epoch always has one.")
+    log_every: Steps | None = Field(
         None, description="Print the running loss every so many steps, in addition to the progress display."
     )
 
@@ -109,12 +108,10 @@ class StageSection(Section):
     """A part of a run with its own optimizer and its own trainable parameters."""
 
     name: str = Field("", description="How the stage is called in logs.")
-    epochs: Annotated[int, Field(ge=1)] | None = Field(None, description="Length in epochs.")
-    steps: Annotated[int, Field(ge=1)] | None = Field(None, description="Length in optimizer steps.")
-    steps_per_epoch: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Steps between two validations when counting `steps`."
-    )
-    lr: Annotated[float, Field(gt=0)] | None = Field(None, description="Learning rate, instead of the optimizer's own.")
+    epochs: Epochs | None = Field(None, description="Length in epochs.")
+    steps: Steps | None = Field(None, description="Length in optimizer steps.")
+    steps_per_epoch: Steps | None = Field(None, description="Steps between two validations when counting `steps`.")
+    lr: Rate | None = Field(None, description="Learning rate, instead of the optimizer's own.")
     optimizer: OptimizerChoice | None = Field(None, description="Instead of the recipe's optimizer.")
     schedule: ScheduleChoice | None = Field(None, description="Instead of the recipe's schedule.")
 
@@ -140,9 +137,7 @@ class Recipe(Section):
         max_length=100,
         description="Names the run's directory; by default the recipe file's stem.",
     )
-    seed: int = Field(
-        0, ge=0, le=2**32 - 1, description="Seeds the split, the weights, the order and the augmentation."
-    )
+    seed: Seed = Field(0, description="Seeds the split, the weights, the order and the augmentation.")
     train: TrainSection = Field(default_factory=TrainSection)  # type: ignore[arg-type]
     inference: InferenceSection = Field(default_factory=InferenceSection)  # type: ignore[arg-type]
     optimizer: OptimizerChoice = Field(default_factory=Adam)  # type: ignore[arg-type]

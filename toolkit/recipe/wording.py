@@ -185,6 +185,11 @@ def found(node: Node | None) -> str:
     return f"the number {node.value!r}"
 
 
+def number_text(number: float) -> str:
+    """A bound as messages and the reference show it: ``1,000,000``, ``0.5``, ``1e-06``."""
+    return f"{number:,}".removesuffix(".0")
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
@@ -238,7 +243,7 @@ def _unnamed_variant(fault: Fault, root: MapNode) -> str:
 
 def _bound(phrase: str, key: str) -> Callable[[Fault, MapNode], str]:
     def write(fault: Fault, root: MapNode) -> str:
-        bound = str(fault.context[key]).removesuffix(".0")
+        bound = number_text(fault.context[key])
         return f"must be {phrase} {bound}, found {found(fault.node).removeprefix('the number ')}"
 
     return write

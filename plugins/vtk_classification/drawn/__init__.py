@@ -16,6 +16,7 @@ from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.source import Source
 from toolkit.errors import ExitCode, VtkError
 from toolkit.home import user_cache
+from toolkit.recipe.bounds import Seed
 from toolkit.run.files import new_directory
 from toolkit.system.opencv import cv2
 from vtk_classification.drawn.creatures import KINDS, draw_creature
@@ -38,7 +39,7 @@ class Drawn(Source):
     kind: Literal["creatures", "shapes"] = Field("creatures", description="What is drawn.")
     count: Annotated[int, Field(ge=20, le=100_000)] = Field(800, description="Pictures, all classes together.")
     test_count: Annotated[int, Field(ge=0, le=100_000)] = Field(0, description="Further pictures, as a test split.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Equal seeds draw equal pictures.")
+    seed: Seed = Field(0, description="Equal seeds draw equal pictures.")
 
     def load(self) -> Found:
         if self.kind == "shapes":
