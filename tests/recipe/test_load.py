@@ -329,7 +329,6 @@ class TestSources:
         resolved = load("seed: 4")
         write("runs/x/recipe.yaml", resolved.to_yaml())
         assert load_recipe("runs/x").recipe == resolved.recipe
-        assert ResolvedRecipe.from_directory("runs/x").recipe == resolved.recipe
 
     def test_image_without_a_recipe(self, folder: Path) -> None:
         from PIL import Image

@@ -19,9 +19,11 @@ from toolkit.data.decode import Encoded
 from toolkit.data.types import Batch
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_text
-from toolkit.run.bench import Bench, Rate, measure, model_rate, one_batch, whole_parts
+from toolkit.run.bench import measure
 from toolkit.run.bench_advice import advise
-from toolkit.run.bench_trials import Trial, doubled, try_others
+from toolkit.run.bench_rates import model_rate, one_batch, whole_parts
+from toolkit.run.bench_result import Bench, Rate, Trial
+from toolkit.run.bench_trials import doubled, try_others
 from toolkit.run.clocks import BACKWARD, FORWARD, PREPARE, REST, STEP_PARTS, UPDATE, WAIT, Clocks, clocks_in
 from toolkit.run.fetch_parts import AUGMENT, FETCH, READ, fetch_parts
 from toolkit.run.loop import enter_stage

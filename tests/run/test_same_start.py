@@ -15,8 +15,9 @@ from toolkit.recipe.load import load_recipe
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.keeping import checkpoint_store
 from toolkit.run.runner import Outcome, execute
-from toolkit.run.seal import SealedFiles, differences
+from toolkit.run.seal import differences
 from toolkit.run.status import read_status
+from toolkit.system.file_digests import FileDigests
 
 TEXT = "train: {epochs: 2, batch_size: 8, precision: fp32}\nextensions: {tensorboard: false, progress: false}\n"
 
@@ -161,7 +162,7 @@ def test_rows_after_the_checkpoint_are_no_change(run: Callable[..., Outcome], tm
 def test_a_file_that_grows_is_read_once(tmp_path: Path) -> None:
     import hashlib
 
-    files, path = SealedFiles(tmp_path), tmp_path / "log"
+    files, path = FileDigests(tmp_path), tmp_path / "log"
     files.add("log")
     assert files.state() == {}
     content = b""
@@ -184,7 +185,7 @@ def test_a_checkpoint_without_a_seal_is_held_to_the_runs_recipe(
     del tree["seal"], tree["accepted"]
     store.save(step, tree)
     own = load_recipe(tmp_path / "run", catalogue=catalogue)
-    monkeypatch.setattr(ResolvedRecipe, "from_directory", classmethod(lambda *_: own))
+    monkeypatch.setattr("toolkit.recipe.load.load_recipe", lambda *_: own)
     with pytest.raises(VtkError, match="seed"):
         run("seed=3", resume=True)
     assert run(resume=True).epochs == 2

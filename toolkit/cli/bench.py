@@ -14,7 +14,7 @@ from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
 
 if TYPE_CHECKING:
-    from toolkit.run.bench import Bench
+    from toolkit.run.bench_result import Bench
 
 EXAMPLES = """
 vtk bench recipes/catsdogs.yaml --demo

@@ -61,7 +61,7 @@ def _display(run: Run) -> AbstractContextManager[Any]:
     if not run.console.is_terminal:
         return nullcontext()
     from toolkit.extensions.displays import LiveDisplay
-    from toolkit.extensions.progress import Watch
+    from toolkit.extensions.watch import Watch
 
     return LiveDisplay(Watch(run), refresh_seconds=0.25)
 

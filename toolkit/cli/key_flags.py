@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from toolkit.errors import VtkError
-
 __all__ = ["set_instead"]
 
 # What timm, ultralytics, Lightning, fastai and Transformers call a value, by the key that takes it here.
@@ -37,16 +35,16 @@ _NAMES = {
 _KEYS = {name: key for key, names in _NAMES.items() for name in names}
 
 
-def set_instead(error: click.NoSuchOption, args: Sequence[str], recipe: str | None) -> click.UsageError:
+def set_instead(error: click.NoSuchOption, args: Sequence[str], keys: Sequence[str]) -> click.UsageError:
     """The error with the ``--set`` that does what the flag was meant to do; itself where no key is like the flag.
 
     Args:
         error: click's own.
         args: the command line, for the flag's value.
-        recipe: the recipe on it, whose keys are looked through.
+        keys: every dotted key of the recipe on it; none where it has none.
     """
     name = error.option_name.lstrip("-").lower().replace("-", "_")
-    key = _key(name, _keys_of(recipe))
+    key = _key(name, keys)
     if key is None:
         return error
     return click.UsageError(
@@ -62,20 +60,6 @@ def _key(name: str, keys: Iterable[str]) -> str | None:
         return same[0]
     meant = _KEYS.get(name)
     return meant if meant is not None and (not keys or meant in keys) else None
-
-
-def _keys_of(recipe: str | None) -> list[str]:
-    """Every dotted key of a recipe; none where it cannot be read."""
-    from toolkit.cli.target import read_target
-    from toolkit.recipe.load import load_recipe
-
-    if recipe is None:
-        return []
-    try:
-        target = read_target(recipe)
-        return list(load_recipe(target.source, flags=target.flags).origins)
-    except VtkError:
-        return []
 
 
 def _value(flag: str, args: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from toolkit.cli.plugin_facts import facts
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import CORE, Plugin, RecipeFolder, Status
 from toolkit.hooks.isolation import Verdict, examine_apart
@@ -60,8 +61,6 @@ def check_all(catalogue: Catalogue, timeout: float) -> list[Row]:
 
 
 def _plugin_row(plugin: Plugin, verdict: Verdict | None) -> Row:
-    from toolkit.cli.plugins import facts
-
     verdict = verdict or Verdict(None)
     if verdict.error is not None:
         plugin = replace(plugin, status="broken", reason=_in_short(verdict.error))

@@ -10,6 +10,7 @@ import click
 from toolkit.cli.echo import echo
 from toolkit.cli.options import json_option
 from toolkit.cli.output import print_json, print_table
+from toolkit.cli.plugin_facts import COLUMNS, facts
 from toolkit.cli.verb import Verb, VerbGroup
 from toolkit.errors import ExitCode
 from toolkit.hooks.entry import CORE, STATUSES, Plugin
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from toolkit.hooks.entry import Kind
     from toolkit.recipe.examine import Examined
 
-COLUMNS = ("name", "kind", "distribution", "version", "status", "about")
-FIELDS = (*COLUMNS[:-1], "reason", "summary", "builtin", "full_name", "value", "needs", "homepage")
 TIMEOUT = 60.0
 
 EXAMPLES = """
@@ -84,11 +83,6 @@ def command(ctx: click.Context, check: bool, timeout: float, as_json: bool) -> N
     print_table(COLUMNS, [[p.name, p.kind, p.distribution, p.version, p.status, _about(p)] for p in found])
 
 
-def facts(plugin: Plugin) -> dict[str, Any]:
-    """What metadata tell of a plugin."""
-    return {field: getattr(plugin, field) for field in FIELDS}
-
-
 def _about(plugin: Plugin) -> str:
     """Why the status is what it is, else what the distribution says of itself."""
     return plugin.reason or ("" if plugin.builtin else plugin.summary)
@@ -133,7 +127,7 @@ def show(name: str, kind: Kind | None, as_json: bool) -> None:
 
 
 def _document(entry: Plugin, examined: Examined) -> dict[str, Any]:
-    from toolkit.recipe.reference import own_keys
+    from toolkit.recipe.key_rows import own_keys
 
     flags = [
         {"flag": flag.flag, "key": flag.key, "help": flag.help, "repeatable": flag.multiple} for flag in examined.flags

@@ -94,7 +94,7 @@ class RecipeVerb(Verb):
         except click.NoSuchOption as error:
             from toolkit.cli.key_flags import set_instead
 
-            raise set_instead(error, given, recipe) from error
+            raise set_instead(error, given, _keys_of(recipe)) from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The verb's own parameters and the task's flags."""
@@ -159,6 +159,19 @@ def _flags_of(recipe: str) -> Sequence[Option]:
     from toolkit.recipe.load import task_options
 
     return task_options(read_target(recipe).source)
+
+
+def _keys_of(recipe: str | None) -> list[str]:
+    """Every dotted key of a recipe; none where it cannot be read."""
+    from toolkit.recipe.load import load_recipe
+
+    if recipe is None:
+        return []
+    try:
+        target = read_target(recipe)
+        return list(load_recipe(target.source, flags=target.flags).origins)
+    except VtkError:
+        return []
 
 
 def _click_option(option: Option) -> click.Option:

@@ -6,31 +6,19 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from toolkit.extensions.progress import epoch_label, rate, time_left
+from toolkit.extensions.watch import Watch, epoch_label, rate, time_left
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from toolkit.extensions.progress import ProgressOptions, Watch
-
 
 EVALUATING = {"test", "final"}
-
-
-class Display(Protocol):
-    """A context in which progress is shown."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class LiveDisplay:
@@ -75,9 +63,9 @@ class LiveDisplay:
 class PlainDisplay:
     """A line now and then within an epoch, from a thread of its own."""
 
-    def __init__(self, watch: Watch, options: ProgressOptions) -> None:
+    def __init__(self, watch: Watch, refresh_seconds: float, line_seconds: float) -> None:
         self.watch = watch
-        self.options = options
+        self._refresh_seconds, self._line_seconds = refresh_seconds, line_seconds
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="vtk-progress", daemon=True)
 
@@ -100,10 +88,10 @@ class PlainDisplay:
 
     def _tick(self) -> None:
         spoke = time.monotonic()
-        while not self._over.wait(self.options.refresh_seconds):
+        while not self._over.wait(self._refresh_seconds):
             self.watch.look()
             now = time.monotonic()
-            if now - max(spoke, self.watch.epoch_began) >= self.options.line_seconds:
+            if now - max(spoke, self.watch.epoch_began) >= self._line_seconds:
                 spoke = now
                 self.watch.run.say(self.line())
 

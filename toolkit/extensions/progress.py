@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from toolkit.extensions.pace import Pace
+from toolkit.extensions.watch import Watch, epoch_label
 from toolkit.hooks.markers import hookimpl
 from toolkit.recipe.bounds import Positive
 from toolkit.recipe.section import Section
 from toolkit.system.progress import clock
 
 if TYPE_CHECKING:
-    from toolkit.extensions.displays import Display
     from toolkit.run.run import Run
 
 NAME = "progress"
@@ -36,22 +34,6 @@ class ProgressOptions(Section):
         15.0, description="Time between two lines within an epoch where there is no terminal."
     )
     plain: bool = Field(False, description="Print plain lines on a terminal too.")
-
-
-@dataclass
-class Watch:
-    """What the displays read: the run, its pace, and the running loss as it was last read from the device."""
-
-    run: Run
-    pace: Pace = field(default_factory=Pace)
-    loss: float | None = None
-    epoch_began: float = field(default_factory=time.monotonic)
-    recent: list[float] = field(default_factory=list)
-    display: Display | None = None
-
-    def look(self) -> None:
-        """Refresh the pace."""
-        self.pace.look(self.run, time.monotonic())
 
 
 class Progress:
@@ -72,7 +54,11 @@ class Progress:
         options: ProgressOptions = run.options(NAME)
         watch = run.local[NAME] = Watch(run)
         live = run.console.is_terminal and not options.plain
-        watch.display = LiveDisplay(watch, options.refresh_seconds) if live else PlainDisplay(watch, options)
+        watch.display = (
+            LiveDisplay(watch, options.refresh_seconds)
+            if live
+            else PlainDisplay(watch, options.refresh_seconds, options.line_seconds)
+        )
         with watch.display:
             return (yield)
 
@@ -108,14 +94,6 @@ class Progress:
                 watch.recent = []
 
 
-def epoch_label(run: Run, number: int | None = None) -> str:
-    """``epoch 3/10``, with the stage's name where there are several stages."""
-    number = run.position.stage_epoch + 1 if number is None else number
-    total = run.stage.total_epochs
-    label = f"epoch {min(number, total)}/{total}"
-    return f"{run.stage.name} {label}" if len(run.stages) > 1 else label
-
-
 def epoch_summary(run: Run, metrics: Mapping[str, float]) -> str:
     """``train loss 0.52 accuracy 0.81 · val loss 0.61 accuracy 0.78 (best)``.
 
@@ -138,23 +116,6 @@ def main_metric(run: Run, metrics: Mapping[str, float]) -> str:
         return run.best.metric.rpartition("/")[2]
     named = (name.partition("/")[2] for name in metrics if name.startswith("val/"))
     return next((name for name in named if name != "loss"), "loss")
-
-
-def rate(watch: Watch) -> str:
-    """``1,234 samples/s``, or steps a second where a batch is one sample."""
-    speed = watch.pace.steps_per_second
-    if speed is None:
-        return ""
-    train = watch.run.recipe.train
-    samples = train.batch_size * train.accumulate
-    number, unit = (speed, "steps/s") if samples == 1 else (speed * samples, "samples/s")
-    return f"{number:,.0f} {unit}" if number >= 10 else f"{number:.2g} {unit}"
-
-
-def time_left(watch: Watch) -> str:
-    """``12:05 left``, or nothing while it is not known."""
-    seconds = watch.pace.seconds_left(watch.run)
-    return "" if seconds is None else f"{clock(seconds)} left"
 
 
 extension = Progress()

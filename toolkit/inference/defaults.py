@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolkit.models.bundle import Bundle
-
 __all__ = ["InferenceDefaults"]
 
 
@@ -20,7 +18,7 @@ class InferenceDefaults:
     """What happens where the task does not answer."""
 
     @hookimpl
-    def vtk_predict(self, bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
+    def vtk_predict(self, bundle: object, inputs: Sequence[Path]) -> list[dict[str, Any]]:
         """Refuse: the core cannot know what a task's outputs mean."""
         raise VtkError(
             "this task's plugin does not say how to predict",

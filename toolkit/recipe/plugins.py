@@ -122,7 +122,7 @@ def has_key(schema: type[Section], key: str) -> bool:
 
 
 def _astray(schema: type[Section], option: Option) -> str:
-    from toolkit.recipe.reference import own_keys
+    from toolkit.recipe.key_rows import own_keys
 
     close = nearest(option.key, [row["key"] for row in own_keys(schema)])
     meant = f"; did you mean {quoted(close)}?" if close else ""

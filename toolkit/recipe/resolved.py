@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -42,14 +41,6 @@ class ResolvedRecipe:
     origins: Mapping[str, str]
     source: str
     demo: bool
-
-    @classmethod
-    def from_directory(cls, directory: Path | str) -> ResolvedRecipe:
-        """The recipe of a run, from the run's directory."""
-        from toolkit.recipe.load import load_recipe
-        from toolkit.recipe.source import RUN_RECIPE
-
-        return load_recipe(Path(directory) / RUN_RECIPE)
 
     def settled(self, section: str, key: str, value: Any, origin: str) -> ResolvedRecipe:
         """The same with one value of a section settled, e.g. what ``auto`` comes to on this machine."""

@@ -12,7 +12,7 @@ from toolkit.run.clocks import WAIT
 from toolkit.run.fetch_parts import AUGMENT, READ
 
 if TYPE_CHECKING:
-    from toolkit.run.bench import Bench
+    from toolkit.run.bench_result import Bench
     from toolkit.run.run import Run
 
 _GAIN, _CLOSE = 1.1, 0.95

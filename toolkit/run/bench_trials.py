@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.data.loaders import usable_cores
-from toolkit.run.bench import data_rate, model_rate
+from toolkit.run.bench_rates import data_rate, model_rate
+from toolkit.run.bench_result import Bench, Rate, Trial
 from toolkit.run.loop import samples_in, training_loader
 from toolkit.run.meters import batch_length
 from toolkit.run.precision import precision_formats
@@ -24,26 +25,10 @@ from toolkit.system.nested import map_tensors
 from toolkit.system.precision import PrecisionPlan, auto_precision
 
 if TYPE_CHECKING:
-    from toolkit.run.bench import Bench, Rate, Say
     from toolkit.run.run import Run
 
 _NEAR = 1.5
 _STEPS = 3
-
-
-@dataclass
-class Trial:
-    """A setting that the recipe does not have, measured."""
-
-    side: str
-    setting: str
-    per_second: float
-    against: float
-
-    @property
-    def gain(self) -> float:
-        """Times as fast as with the recipe's own setting."""
-        return self.per_second / self.against
 
 
 @dataclass
@@ -56,7 +41,7 @@ class _Candidate:
     measure: Callable[[float], Rate]
 
 
-def try_others(run: Run, batch: Any, found: Bench, seconds: float, say: Say) -> None:
+def try_others(run: Run, batch: Any, found: Bench, seconds: float, say: Callable[[str], None]) -> None:
     """Measure other settings of the slower side, and of the other where it is nearly as slow."""
     candidates = list(_candidates(run, batch, found))
     deadline = time.perf_counter() + seconds

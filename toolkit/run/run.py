@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 from typing_extensions import TypeVar
 
+from toolkit.data.skipped_images import SkippedImages
 from toolkit.printable import printable_text
 from toolkit.run.signals import Interrupt
-from toolkit.run.skipped import SkippedImages
 from toolkit.types.progress import Best, Position, Stage
 
 __all__ = ["Run"]
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.recipe.sections import Recipe
     from toolkit.run.meters import LossMeter, OutputBuffer
-    from toolkit.run.seal import SealedFiles
+    from toolkit.system.file_digests import FileDigests
     from toolkit.system.precision import PrecisionPlan
 
 
@@ -92,7 +92,7 @@ class Run(Generic[R]):
     average: nn.Module | None = None
     skipped: SkippedImages = field(default_factory=SkippedImages)
     seal: dict[str, Any] | None = None
-    sealed_files: SealedFiles | None = None
+    sealed_files: FileDigests | None = None
     accepted: list[dict[str, Any]] = field(default_factory=list)
     eval_done: int = 0
     eval_total: int = 0

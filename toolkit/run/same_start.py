@@ -28,9 +28,9 @@ def changed_start(
     seal = snapshot.get("seal")
     if seal is None:
         # A checkpoint of an earlier version: all that is left to compare with is the run's own recipe.
-        from toolkit.recipe.resolved import ResolvedRecipe
+        from toolkit.recipe.load import load_recipe
 
-        seal = {"recipe": seal_recipe(ResolvedRecipe.from_directory(directory)), "files": {}}
+        seal = {"recipe": seal_recipe(load_recipe(directory)), "files": {}}
     recipe, files = changed_recipe(seal["recipe"], resolved), changed_files(directory, seal["files"])
     require_accepted([*recipe, *files], accept, directory, ExitCode.RECIPE if recipe else ExitCode.DATA)
     return [*recipe, *files]

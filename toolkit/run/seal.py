@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from toolkit.run.run import Run
 
 __all__ = [
-    "SealedFiles",
     "changed_files",
     "changed_recipe",
     "changed_samples",
@@ -37,49 +35,6 @@ SAMPLES = "samples"
 """The key under which changed samples are accepted."""
 
 _WHERE_AND_HOW = ("name", "train.device", "train.log_every", "loader.workers", "loader.kind", "loader.prefetch")
-_BLOCK = 1 << 20
-
-
-@dataclass
-class SealedFiles:
-    """Digests of files that only grow, or stay; each byte is read once.
-
-    Args:
-        directory: where they lie.
-        names: of those files that a resumed run reads again.
-    """
-
-    directory: Path
-    names: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._read: dict[str, tuple[Any, int]] = {}
-
-    def state(self) -> dict[str, dict[str, Any]]:
-        """``bytes`` and ``sha256`` of each file that there is, as it stands now."""
-        return {name: found for name in self.names if (found := self._of(name)) is not None}
-
-    def add(self, name: str) -> None:
-        """One more file, or one that was written anew."""
-        self._read.pop(name, None)
-        if name not in self.names:
-            self.names.append(name)
-
-    def _of(self, name: str) -> dict[str, Any] | None:
-        path = self.directory / name
-        digest, done = self._read.get(name, (hashlib.sha256(), 0))
-        try:
-            with path.open("rb") as file:
-                file.seek(done)
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-                    done += len(block)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise read_error(path, error) from error
-        self._read[name] = (digest, done)
-        return {"bytes": done, "sha256": digest.hexdigest()}
 
 
 def changed_files(directory: Path, sealed: Mapping[str, Mapping[str, Any]]) -> list[Change]:
@@ -115,9 +70,9 @@ def require_as_trained(directory: Path, facts: Mapping[str, Any]) -> None:
     Raises:
         VtkError: they are not what they were (exit code 65).
     """
-    from toolkit.recipe.resolved import ResolvedRecipe
+    from toolkit.recipe.load import load_recipe
 
-    resolved = ResolvedRecipe.from_directory(directory)
+    resolved = load_recipe(directory)
     changes = changed_recipe({"values": facts["recipe"], "free": ["demo", "inference.precision"]}, resolved)
     if changes := [*changes, *changed_files(directory, facts.get("run_files", {}))]:
         hint = f"Bring back what it was; the recipe as it was is in {directory / 'bundle' / 'bundle.json'}."

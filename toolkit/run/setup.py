@@ -16,9 +16,9 @@ from toolkit.run.keeping import plan_best
 from toolkit.run.meta_faults import require_plain_meta
 from toolkit.run.precision import plan_precision, settle_precision
 from toolkit.run.run import Run
-from toolkit.run.seal import SealedFiles
 from toolkit.run.snapshot import restore_early, seed_everything
 from toolkit.run.stages import plan_stages
+from toolkit.system.file_digests import FileDigests
 from toolkit.system.step_display import StepDisplay
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def new_run(
     run = Run(resolved, manager.hook, device, stages, console, directory)
     run.local["manager"] = manager
     if directory is not None:
-        run.sealed_files = SealedFiles(directory)
+        run.sealed_files = FileDigests(directory)
     return run
 
 

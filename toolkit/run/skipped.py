@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from toolkit.errors import VtkError
-from toolkit.run.files import write_atomic
 from toolkit.run.report import Table
 
 if TYPE_CHECKING:
@@ -20,41 +18,6 @@ if TYPE_CHECKING:
 NAME = "skipped.json"
 _SAID = 5
 _LISTED = 20
-
-
-class SkippedImages:
-    """Each split's unreadable images, in the order in which they were met.
-
-    Attributes:
-        found: split → file → reason.
-    """
-
-    def __init__(self) -> None:
-        self.found: dict[str, dict[str, str]] = {}
-        self._unwritten = False
-
-    def __len__(self) -> int:
-        return sum(map(len, self.found.values()))
-
-    def add(self, split: str, skipped: Sequence[Skipped]) -> list[Skipped]:
-        """Remember images; returns those that are new."""
-        known = self.found.setdefault(split, {})
-        new = [one for one in skipped if one.path not in known]
-        known.update(new)
-        self._unwritten |= bool(new)
-        return new
-
-    def write(self, place: Path) -> None:
-        """Bring the list at ``place`` up to date."""
-        if self._unwritten:
-            listed = {split: _as_list(files) for split, files in self.found.items()}
-            write_atomic(place, json.dumps(listed, indent=1, ensure_ascii=False) + "\n")
-            self._unwritten = False
-
-    def restore(self, found: Mapping[str, Mapping[str, str]]) -> None:
-        """What a checkpoint knew."""
-        self.found = {split: dict(files) for split, files in found.items()}
-        self._unwritten = bool(self)
 
 
 def write_skipped(run: Run) -> None:
@@ -107,10 +70,6 @@ def skipped_table(run: Run) -> list[Table]:
 def _list_of(run: Run) -> Path | None:
     """The run's list, if this is a run that keeps one."""
     return None if run.directory is None or run.trained_meta is not None else run.directory / NAME
-
-
-def _as_list(files: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"file": path, "reason": reason} for path, reason in files.items()]
 
 
 def _too_many(run: Run, split: str, samples: int, allowed: int) -> VtkError:

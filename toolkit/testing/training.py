@@ -7,7 +7,7 @@ import dataclasses
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from toolkit.errors import ExitCode
 from toolkit.hooks.entry import Loaded, Plugin
@@ -15,12 +15,24 @@ from toolkit.hooks.markers import hookimpl
 from toolkit.recipe.section import Section
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.finish import Finished
     from toolkit.run.run import Run
-    from toolkit.testing.subject import Subject
+
+
+class Trainable(Protocol):
+    """What :func:`train` needs of its subject; see :class:`~toolkit.testing.subject.Subject`."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    def alone(self) -> AbstractContextManager[Any]: ...
+
+    def resolve(self, *sets: str) -> ResolvedRecipe: ...
 
 
 @dataclass
@@ -61,7 +73,7 @@ class Interrupter:
 
 
 def train(
-    subject: Subject, name: str, *, sets: tuple[str, ...] = (), resume: bool = False, finish: bool = False
+    subject: Trainable, name: str, *, sets: tuple[str, ...] = (), resume: bool = False, finish: bool = False
 ) -> Trained:
     """Train the subject's recipe in ``folder/name``.
 
@@ -84,7 +96,7 @@ def train(
     return trained
 
 
-def interrupt(subject: Subject, name: str, step: int, *, resume: bool = False) -> bool:
+def interrupt(subject: Trainable, name: str, step: int, *, resume: bool = False) -> bool:
     """Start or go on with a run and interrupt it after ``step``; False where it ended without heeding that."""
     from toolkit.run.signals import Interrupted
 
