@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from toolkit import Recipe, Section
 from toolkit.data.sections import ImageData
@@ -27,6 +27,13 @@ class ClassificationData(ImageData):
         "`oversample`: images of small classes several times, as often as the largest has images; `undersample`: of "
         "each class only as many as the smallest has, others in each epoch.",
     )
+
+    @field_validator("classes")
+    @classmethod
+    def _tells_apart(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and len(names) < 2:
+            raise ValueError(f"there is only one class, {names[0]!r}; telling classes apart takes two")
+        return names
 
 
 class _Weighted(Section):

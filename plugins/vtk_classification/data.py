@@ -8,6 +8,7 @@ import numpy as np
 
 from toolkit import Data
 from toolkit.data.balance import EpochDraw, inverse_frequency, resampled
+from toolkit.data.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
 from toolkit.data.datasets import build_dataset
 from toolkit.data.images import (
     batch_transform,
@@ -36,7 +37,7 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
     if wanted:
         return _still_to_come(recipe, wanted)
     if run.directory is None and run.trained_meta is not None:
-        found = _all_as_test(recipe, run.trained_meta["classes"])
+        found = _all_as_test(recipe, run, run.trained_meta["classes"])
     else:
         found = cut_for(run, recipe)
     bad = on_bad_image(recipe.data, run.trained_meta)
@@ -90,15 +91,17 @@ def warn_of_double_weights(recipe: ClassificationRecipe, run: Run) -> None:
         )
 
 
-def _all_as_test(recipe: ClassificationRecipe, classes: Sequence[str]) -> Found:
+def _all_as_test(recipe: ClassificationRecipe, run: Run, classes: Sequence[str]) -> Found:
     """Every labelled image of the source, whatever split it comes in, under the class map of a trained model.
 
     Raises:
         VtkError: a class that the model does not know.
     """
-    found = recipe.data.source.load()
+    found = load_chosen(recipe.data, require_all=False)
+    if found.aside:
+        run.say(f"note: {told_aside(found.aside)}")
     everything = joined([part for part in (found.train, found.val, found.test) if part is not None], classes)
-    return Found(everything, test=everything)
+    return Found(everything, test=everything).leaving(found.aside)
 
 
 def _still_to_come(recipe: ClassificationRecipe, wanted: Sequence[str]) -> Data:
@@ -116,6 +119,8 @@ def describe(recipe: ClassificationRecipe, found: Found) -> dict[str, Any]:
             label: {name: int(counts[name][place]) for name in parts} for place, label in enumerate(found.train.classes)
         }
     }
+    if found.aside:
+        plan[LEFT_ASIDE] = dict(found.aside)
     ignored = getattr(found.train, "ignored", ())
     if ignored:
         plan["ignored"] = [f"{path}: {reason}" for path, reason in ignored]

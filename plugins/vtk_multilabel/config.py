@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from toolkit import Recipe, Section
 from toolkit.data.belonging import GroupBy
-from toolkit.data.sections import ImageData
+from toolkit.data.sections import ClassNames, ImageData
 from toolkit.data.sources.unicode_forms import LabelName
 from toolkit.models.sections import ImageStage, Inference, ModelChoice
 from toolkit.recipe.bounds import Exponent, Positive, Share
@@ -26,6 +26,13 @@ _NOT_BALANCED = (
 class MultilabelData(ImageData):
     """Images with any number of labels, and how they reach the network."""
 
+    several_labels: ClassVar[bool] = True
+
+    classes: ClassNames | None = Field(
+        None,
+        description="The source's labels that take part, in the order of the model's outputs; by default all. An image "
+        "with none of them stays, as an example of their absence; `vtk check` counts both.",
+    )
     source: SourceChoice = Field(description="Where the images are and how they are labelled.")
     sampler: Literal["none", "weighted"] = Field(
         "none",

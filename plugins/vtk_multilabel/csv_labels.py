@@ -243,7 +243,7 @@ class CsvLabels(Source):
     def _found(self, tables: dict[str, _Part]) -> Found:
         if self.split_column is not None:
             tables = _by_split(tables["train"], self.split_column)
-        classes = self._classes(tables["train"])
+        classes = self._classes(tables)
         parts = {split: _index(part, classes, split) for split, part in _under_one_root(tables).items()}
         return Found(parts["train"], parts.get("val"), parts.get("test"))
 
@@ -274,12 +274,20 @@ class CsvLabels(Source):
             raise bad_line(file, nameless.line, f"nothing in the column {self.path_column!r}")
         return _Part(file, root, rows, self.labels.names(table, others))
 
-    def _classes(self, train: _Part) -> tuple[str, ...]:
-        """Declared by the recipe, by the header, or by what training has; in natural order in the last case."""
-        declared = self.classes or train.declared
-        if declared is not None:
-            return tuple(declared)
-        return tuple(sorted({label for row in train.rows for label in row.labels}, key=natural_key))
+    def _classes(self, tables: dict[str, _Part]) -> tuple[str, ...]:
+        """Declared by the recipe, by the header, or by what training has; in natural order in the last case.
+
+        Labels of other parts that take no part are put behind them.
+        """
+        train = tables["train"]
+        classes = self.classes or train.declared
+        if classes is None:
+            classes = sorted({label for row in train.rows for label in row.labels}, key=natural_key)
+        if self._chosen is None:
+            return tuple(classes)
+        others = {label for part in tables.values() for row in part.rows for label in row.labels}
+        others.difference_update(classes, self._chosen)
+        return (*classes, *sorted(others, key=natural_key))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from toolkit import Data, ExitCode, VtkError
 from toolkit.data.balance import EpochDraw, label_rarity, resampled
+from toolkit.data.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
 from toolkit.data.datasets import build_dataset
 from toolkit.data.images import (
     batch_transform,
@@ -40,7 +41,7 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
     """Datasets, labels, preprocessing. Training images are augmented and resampled, all others are not."""
     trained = run.trained_meta
     if trained is not None and run.directory is None:
-        found = _all_as_test(_named_source(run, recipe), trained["classes"])
+        found = _all_as_test(recipe, run, trained["classes"])
     else:
         found = cut_for(run, recipe)
     _require_tunable(recipe, found, trained)
@@ -137,13 +138,16 @@ def _named_source(run: Run, recipe: MultilabelRecipe) -> Any:
     return source.model_copy(update={"val_file": None, "test_file": None})
 
 
-def _all_as_test(source: Any, classes: Sequence[str]) -> Found:
+def _all_as_test(recipe: MultilabelRecipe, run: Run, classes: Sequence[str]) -> Found:
     """Every image of the source, whatever split it comes in, under the labels of a trained model."""
-    found = source.load()
+    source = _named_source(run, recipe)
+    found = load_chosen(recipe.data.model_copy(update={"source": source}), require_all=False)
+    if found.aside:
+        run.say(f"note: {told_aside(found.aside)}")
     _require_columns(source, classes)
     parts = [aligned(part, tuple(classes)) for part in (found.train, found.val, found.test) if part is not None]
     everything = joined(parts, classes)
-    return Found(everything, test=everything)
+    return Found(everything, test=everything).leaving(found.aside)
 
 
 def _require_columns(source: Any, classes: Sequence[str]) -> None:
@@ -192,6 +196,8 @@ def describe(recipe: MultilabelRecipe, found: Found) -> dict[str, Any]:
         },
         "images without labels": bare,
     }
+    if found.aside:
+        plan[LEFT_ASIDE] = dict(found.aside)
     weights = planned_download(recipe.model)
     if weights:
         plan["downloads"] = [weights]

@@ -179,6 +179,7 @@ _KEPT = ("data.source={{name: folder, root: '{folder}/a'}}", "data.split={val: 0
 IMAGES = {
     "data.on_bad_image": case(see.trained_over, "data.on_bad_image=skip", _SPOILT, "data.bad_image_limit=1"),
     "data.bad_image_limit": case(see.trained_over, "data.bad_image_limit=0", _SPOILT, "data.on_bad_image=skip"),
+    "data.classes": case(see.meta, "data.classes=['3', '1']"),
     "data.split.val": case(see.held_out, "data.split.val=0.4"),
     "data.split.test": case(see.held_out, "data.split.test=0.2"),
     "data.split.seed": case(see.held_out, "data.split.seed=7"),

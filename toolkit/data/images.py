@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.data.bad_images import OnBadImage
+from toolkit.data.chosen_classes import load_chosen, told_aside
 from toolkit.data.early_limit import split_within
 from toolkit.data.file_states import SIZE
 from toolkit.data.manifest import MANIFEST, apply_manifest, read_manifest, write_cut
@@ -158,10 +159,11 @@ def cut_for(run: Run, recipe: Any) -> Found:
     run.seal_file(MANIFEST)
     if manifest is not None and manifest.is_file():
         skips = on_bad_image(recipe.data, run.trained_meta) == "skip"
-        again: Found = recipe.data.source.load_listed() if skips else recipe.data.source.load()
+        again = load_chosen(recipe.data, place_of=run.resolved.place_of, listed_only=skips)
         may_miss = recipe.data.bad_image_limit if skips else 0.0
-        return apply_manifest(again, read_manifest(manifest), may_miss=may_miss)
-    found: Found = recipe.data.source.load()
+        cut = apply_manifest(again, read_manifest(manifest), may_miss=may_miss)
+        return cut.leaving(again.aside)
+    found = load_chosen(recipe.data, place_of=run.resolved.place_of)
     require_two_classes(found.train)
     if manifest is not None and (run.resumed or run.trained_meta is not None):
         _require_no_cut(found, recipe.data, manifest)
@@ -169,7 +171,7 @@ def cut_for(run: Run, recipe: Any) -> Found:
     if manifest is not None and run.trained_meta is None:
         _tell_ignored(found, run.say)
         write_cut(manifest, cut, run.seed)
-    return cut
+    return cut.leaving(found.aside)
 
 
 def _require_no_cut(found: Found, data: ImageData, manifest: Path) -> None:
@@ -185,6 +187,8 @@ def _require_no_cut(found: Found, data: ImageData, manifest: Path) -> None:
 
 def _tell_ignored(found: Found, say: Callable[[str], None]) -> None:
     """Files that a source passed over, a photograph in HEIC among notes and tables, must not go unnoticed."""
+    if found.aside:
+        say(f"note: {told_aside(found.aside)}")
     parts = [index for index in (found.train, found.val, found.test) if isinstance(index, ImageFiles)]
     ignored = [item for index in parts for item in index.ignored]
     files = [path for path, _ in ignored if not path.endswith("/")]

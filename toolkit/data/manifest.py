@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from toolkit.run.disk_errors import input_error
 from toolkit.run.files import open_new, read_limited, whole_file
 from toolkit.system.progress import Step, step
 
-__all__ = ["MANIFEST", "apply_manifest", "manifest_of", "read_manifest", "write_cut", "write_manifest"]
+__all__ = ["MANIFEST", "apply_manifest", "manifest_of", "of_chosen", "read_manifest", "write_cut", "write_manifest"]
 
 MANIFEST = "split.json"
 """Its name in a run's directory."""
@@ -159,6 +159,26 @@ def _require_once(samples: Mapping[str, Sequence[str]], path: str | os.PathLike[
             if key in part_of:
                 raise VtkError(f"{key} is in {part_of[key]} and in {part}", place=place, hint=hint)
             part_of[key] = part
+
+
+def of_chosen(manifest: Mapping[str, Any], found: Found) -> Mapping[str, Any]:
+    """The same cut of the classes that the recipe chooses among those that the manifest was made for.
+
+    Other differences of classes stay, to be refused by :func:`apply_manifest`.
+    """
+    had, now = manifest["classes"], found.train.classes
+    if tuple(had) == now or not set(now) <= set(had) or (len(now) < len(had) and not found.aside):
+        return manifest
+    names, labels = set(now), manifest.get("labels", {})
+    there = {key for index in (found.train, found.val, found.test) if index is not None for key in index.keys}
+    samples = {}
+    for part, keys in manifest["samples"].items():
+        if part in labels:  # those of one class are numbers; a sample with several labels stays
+            kept = [isinstance(label, list) or had[label] in names for label in labels[part]]
+        else:
+            kept = [key in there for key in keys]
+        samples[part] = list(compress(keys, kept))
+    return {**manifest, "classes": list(now), "samples": samples, "labels": {}}
 
 
 def apply_manifest(found: Found, manifest: Mapping[str, Any], *, may_miss: float = 0.0) -> Found:

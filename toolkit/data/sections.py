@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from toolkit.data.augment import Augment
 from toolkit.data.bad_images import OnBadImage
 from toolkit.data.reading import CacheChoice
 from toolkit.data.resize import Interpolation
+from toolkit.data.sources.source import Source
+from toolkit.data.sources.unicode_forms import LabelName
 from toolkit.data.splits import SplitSection
 from toolkit.recipe.bounds import Deviation, Factor, Mean, PictureSide
 from toolkit.recipe.section import Section
@@ -17,6 +19,17 @@ from toolkit.recipe.section import Section
 __all__ = ["Erase", "ImageData", "MeanStd", "Mix"]
 
 Alpha = Annotated[float, Field(ge=1e-3, le=1000)]
+
+
+def _each_once(names: list[str]) -> list[str]:
+    double = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if double is not None:
+        raise ValueError(f"{double!r} stands in it twice")
+    return names
+
+
+ClassNames = Annotated[list[Annotated[LabelName, Field(min_length=1)]], Field(min_length=1), AfterValidator(_each_once)]
+"""Classes or labels that a recipe chooses."""
 
 
 class MeanStd(Section):
@@ -66,6 +79,14 @@ class Erase(Section):
 class ImageData(Section):
     """How labelled images are split and how they reach the network."""
 
+    several_labels: ClassVar[bool] = False
+    """Whether a sample has any number of labels rather than one."""
+
+    classes: ClassNames | None = Field(
+        None,
+        description="The source's classes that take part, in the order of the model's outputs; by default all. Images "
+        "of other classes are left aside, and `vtk check` says how many.",
+    )
     split: SplitSection = Field(
         default_factory=SplitSection,  # type: ignore[arg-type]
         description="What is held out where the source has no split of its own.",
@@ -116,6 +137,13 @@ class ImageData(Section):
     limit: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
         None, description="Use at most so many images of each split, for a quick try; each class keeps one."
     )
+
+    @model_validator(mode="after")
+    def _tell_source(self) -> ImageData:
+        source = getattr(self, "source", None)
+        if isinstance(source, Source) and self.classes is not None:
+            source.choose(self.classes)
+        return self
 
     @model_validator(mode="after")
     def _leaves_enough(self) -> ImageData:

@@ -17,7 +17,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from toolkit.data.belonging import Duplicates, GroupChoice, copies, group_names, spread, united
 from toolkit.data.dealing import deal_groups
 from toolkit.data.label_sets import iterative_stratification
-from toolkit.data.manifest import apply_manifest, read_manifest
+from toolkit.data.manifest import apply_manifest, of_chosen, read_manifest
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
@@ -248,7 +248,7 @@ def _as_before(found: Found, section: SplitSection, manifest: str, say: Say) -> 
     if overruled:
         does = "does" if len(overruled) == 1 else "do"
         say(f"note: {manifest} decides the split; {', '.join(overruled)} {does} not count")
-    cut = apply_manifest(found, read_manifest(manifest))
+    cut = apply_manifest(found, of_chosen(read_manifest(manifest), found))
     available, used = (sum(len(i) for i in (f.train, f.val, f.test) if i is not None) for f in (found, cut))
     if used < available:
         say(f"note: {manifest} does not name {available - used:,} of {available:,} images; they are left out")

@@ -16,6 +16,7 @@ from toolkit.recipe.merge import overlay
 from toolkit.recipe.nodes import (
     DEFAULT,
     Entry,
+    ListNode,
     MapNode,
     Mark,
     Node,
@@ -214,6 +215,7 @@ class _Finish:
             plugins=extensions.plugins,
             extensions=extensions.options,
             origins=self._origins(recipe),
+            item_origins=self._item_origins(recipe),
             source=self.source,
             demo=self.demo,
         )
@@ -227,4 +229,12 @@ class _Finish:
         for path, _ in leaves(recipe.model_dump(mode="json")):
             node = find(self.root, path)
             found[dotted(path)] = (DEFAULT if node is None else node.mark).origin
+        return found
+
+    def _item_origins(self, recipe: Recipe) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for path, _ in leaves(recipe.model_dump(mode="json")):
+            node = find(self.root, path)
+            if isinstance(node, ListNode):
+                found |= {dotted((*path, place)): item.mark.origin for place, item in enumerate(node.items)}
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -32,6 +32,7 @@ class ResolvedRecipe:
             ``--set a.b=c``, a task's flag, ``default``, or ``auto: `` with the reason why it was settled so.
         source: the recipe as the user would name it.
         demo: whether the recipe's demo overlay was applied.
+        item_origins: of the items of lists of plain values, which have one origin as a whole there.
     """
 
     recipe: Recipe
@@ -41,6 +42,11 @@ class ResolvedRecipe:
     origins: Mapping[str, str]
     source: str
     demo: bool
+    item_origins: Mapping[str, str] = field(default_factory=dict)
+
+    def place_of(self, key: str) -> str | None:
+        """Where a value, or an item of a list of them (``data.classes.0``), was written, for errors."""
+        return self.item_origins.get(key) or self.origins.get(key) or self.origins.get(key.rpartition(".")[0])
 
     def settled(self, section: str, key: str, value: Any, origin: str) -> ResolvedRecipe:
         """The same with one value of a section settled, e.g. what ``auto`` comes to on this machine."""

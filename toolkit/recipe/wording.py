@@ -252,7 +252,8 @@ def _bound(phrase: str, key: str) -> Callable[[Fault, MapNode], str]:
 def _length(fault: Fault, root: MapNode) -> str:
     least = "min_length" in fault.context
     bound = fault.context["min_length" if least else "max_length"]
-    what = "character" if fault.kind.startswith("string") else "item"
+    text = fault.kind.startswith("string") or (isinstance(fault.node, ScalarNode) and isinstance(fault.node.value, str))
+    what = "character" if text else "item"
     return f"needs at {'least' if least else 'most'} {bound} {what}{'' if bound == 1 else 's'}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from toolkit.data.names import Locations, Names
@@ -19,8 +19,12 @@ _UNREAD = frozenset(f".{name}" for name in _UNREAD_NAMES.split())
 """What names of pictures end in that are kept in ways that the decoder does not know."""
 
 
-def survey_folders(layout: Layout) -> Survey:
-    """A folder with one sub-folder for each class, or with split folders of that form."""
+def survey_folders(layout: Layout, counts: Callable[[str], bool] = lambda _name: True) -> Survey:
+    """A folder with one sub-folder for each class, or with split folders of that form.
+
+    Args:
+        counts: whether a class takes part; nothing is wrong with one that does not.
+    """
     root, barred = layout.root, layout.barred()
     parts: dict[str, SurveyPart] = {}
     loose: list[str] = []
@@ -35,11 +39,11 @@ def survey_folders(layout: Layout) -> Survey:
         names: list[str] = []
         labels: list[tuple[str, ...]] = []
         for found in class_folders(layout, folder, barred):
-            others += found.others
+            others += found.others if counts(found.name) else []
             names += found.paths
             labels += [(found.name,)] * len(found.paths)
             left_out += found.left_out
-            if not found.paths and not found.is_runs:
+            if not found.paths and not found.is_runs and counts(found.name):
                 empty.append(prefix + found.name)
         classes = tuple(dict.fromkeys(label for (label,) in labels))
         held = Names(names)

@@ -41,10 +41,20 @@ def survey_images(recipe: Any, cut: Callable[[Any, Found], Found]) -> Survey:
             f"the data are not here yet: {'; '.join(wanted)}",
             hint="run the recipe once, or check it on data that need no download: add --demo",
         )
-    survey = source.survey()
+    survey = _of_chosen(source.survey(), recipe.data)
     survey = _as_cut(survey, recipe, cut)
     seen = training_view(recipe.data, recipe.model, recipe.seed, survey.parts["train"]) if survey.parts else None
     return replace(survey, seen=seen, input_side=recipe.data.image_size, keys=_keys(recipe.data, survey))
+
+
+def _of_chosen(survey: Survey, data: ImageData) -> Survey:
+    """Without the samples of classes that the recipe does not choose."""
+    from toolkit.data.chosen_classes import chosen_part
+
+    if data.classes is None:
+        return survey
+    parts = {name: chosen_part(part, data.classes, several=data.several_labels) for name, part in survey.parts.items()}
+    return replace(survey, parts={name: part for name, part in parts.items() if len(part)})
 
 
 def _keys(data: ImageData, survey: Survey) -> SurveyKeys:
@@ -62,11 +72,12 @@ def _as_cut(survey: Survey, recipe: Any, cut: Callable[[Any, Found], Found]) -> 
     """Split as a run would split it, where it would. Data that no run would take stay as they are; ``vtk check`` says
     why.
     """
+    from toolkit.data.chosen_classes import load_chosen
     from toolkit.data.splits import held_out
 
     everything = recipe.model_copy(update={"data": recipe.data.model_copy(update={"limit": None})})
     try:
-        found = recipe.data.source.load()
+        found = load_chosen(recipe.data)
         made = held_out(found, recipe.data.split)
         if not made:
             return survey

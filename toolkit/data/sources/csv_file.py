@@ -42,7 +42,7 @@ class CsvFile(Source):
 
     def load(self) -> Found:
         file, root, rows = self._read()
-        require_files(file, root, rows)
+        require_files(file, root, self._counting(rows))
         return self._found(file, root, rows)
 
     def load_listed(self) -> Found:
@@ -54,11 +54,15 @@ class CsvFile(Source):
         from toolkit.data.sources.survey import survey_of
 
         file, root, rows = self._read()
-        missing = missing_files(root, rows)
+        missing = missing_files(root, self._counting(rows))
         gone = {row.line for row in missing}
         faults = missing_rows(file, [(row.line, row.fields[0]) for row in missing])
         faults += unlisted(root, (row.fields[0] for row in rows))
         return survey_of(self._found(file, root, [row for row in rows if row.line not in gone]), str(file), faults)
+
+    def _counting(self, rows: list[Row]) -> list[Row]:
+        """The rows of classes that take part; nobody opens the files of the others."""
+        return rows if self._chosen is None else [row for row in rows if self.counts(composed(row.fields[1]))]
 
     def _read(self) -> tuple[Path, Path, list[Row]]:
         """The table, the folder that its paths start from, and its rows."""
@@ -77,7 +81,7 @@ class CsvFile(Source):
             return Found.aligned(_index(root, rows))
         parts = _by_split(file, rows, self.split_column)
         val, test = (_index(root, parts[split]) if parts[split] else None for split in ("val", "test"))
-        return Found.aligned(_index(root, parts["train"]), val, test)
+        return Found.aligned(_index(root, parts["train"]), val, test, chosen=self._chosen)
 
     def column(self, name: str) -> dict[str, str]:
         file, root = self._places()

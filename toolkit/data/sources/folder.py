@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,19 +35,21 @@ class Folder(Source):
         root = existing_folder(self.root, self.obtain)
         layout = find_layout(root)
         barred = layout.barred()
-        parts = {split: _classes_in(layout, folder, barred) for split, folder in layout.parts.items()}
+        parts = {split: _classes_in(layout, folder, barred, self.counts) for split, folder in layout.parts.items()}
         parts["train"] = replace(parts["train"], ignored=(*layout.left_out, *parts["train"].ignored))
-        return Found.aligned(parts["train"], parts.get("val"), parts.get("test"))
+        return Found.aligned(parts["train"], parts.get("val"), parts.get("test"), chosen=self._chosen)
 
     def survey(self) -> Survey:
         """Every picture there is, whatever :meth:`load` would object to."""
         from toolkit.data.report.listing import survey_folders
 
         root = existing_folder(self.root, self.obtain)
-        return survey_folders(find_layout(root))
+        return survey_folders(find_layout(root), self.counts)
 
 
-def _classes_in(layout: Layout, inside: str, barred: dict[Identity, str]) -> ImageFiles:
+def _classes_in(
+    layout: Layout, inside: str, barred: dict[Identity, str], takes_part: Callable[[str], bool]
+) -> ImageFiles:
     """The classes of one split; its paths start from the root whatever the split, so that they stay distinct."""
     top = layout.root / inside
     prefix = "" if inside == "." else f"{inside}/"
@@ -61,12 +64,16 @@ def _classes_in(layout: Layout, inside: str, barred: dict[Identity, str]) -> Ima
             paths.append(Names(found.paths))
             classes.append(found.name)
             counts.append(len(found.paths))
-    _require_pictures(top, classes, counts, loose, [path for path, why in ignored if why == "not a picture"])
+    _require_classes(top, classes, loose)
+    others = [path for path, why in ignored if why == "not a picture"]
+    _require_pictures(
+        top, [name for name, count in zip(classes, counts, strict=True) if not count and takes_part(name)], others
+    )
     targets = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
     return ImageFiles(layout.root, Names.joined(paths), targets, tuple(classes), tuple(ignored))
 
 
-def _require_pictures(top: Path, classes: list[str], counts: list[int], loose: list[str], others: list[str]) -> None:
+def _require_classes(top: Path, classes: list[str], loose: list[str]) -> None:
     if not classes:
         inside = f"{len(loose)} pictures lie in it, but" if loose else "it holds"
         raise VtkError(
@@ -74,11 +81,14 @@ def _require_pictures(top: Path, classes: list[str], counts: list[int], loose: l
             place=str(top),
             hint="make one sub-folder per class; for labels in the file names use the source `pattern`",
         )
-    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+
+
+def _require_pictures(top: Path, empty: list[str], others: list[str]) -> None:
     if empty:
         held = f"; these files are not pictures: {listed(others)}" if others else ""
         raise VtkError(
             f"no pictures in the class folder{'s' * (len(empty) > 1)} {listed(empty)}{held}",
             place=str(top),
-            hint="each visible sub-folder is a class: fill it, remove it, or hide it with a leading dot",
+            hint="each visible sub-folder is a class: fill it, remove it, hide it with a leading dot, or name the "
+            "classes that take part: data.classes",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -146,19 +146,43 @@ Index = ImageFiles | ImageArrays
 
 @dataclass(frozen=True)
 class Found:
-    """What a source found: the splits that it comes with, None where it leaves splitting to the recipe."""
+    """What a source found: the splits that it comes with, None where it leaves splitting to the recipe.
+
+    Attributes:
+        aside: how many samples had each class that the recipe does not choose.
+    """
 
     train: Index
     val: Index | None = None
     test: Index | None = None
+    aside: Mapping[str, int] = field(default_factory=dict, init=False, compare=False)
+
+    def leaving(self, aside: Mapping[str, int]) -> Found:
+        """The same, with the samples of each class that were left aside on the way."""
+        found = replace(self)
+        object.__setattr__(found, "aside", aside)
+        return found
 
     @classmethod
-    def aligned(cls, train: Index, val: Index | None = None, test: Index | None = None) -> Found:
+    def aligned(
+        cls,
+        train: Index,
+        val: Index | None = None,
+        test: Index | None = None,
+        *,
+        chosen: Collection[str] | None = None,
+    ) -> Found:
         """Splits under the training split's class map: classes are matched by name, whatever their order.
+
+        Args:
+            chosen: the classes that count, None for all; others that training has not are put behind its own.
 
         Raises:
             VtkError: a class in a later split that training has not.
         """
+        if chosen is not None:
+            others = [name for part in (val, test) if part is not None for name in part.classes if name not in chosen]
+            train = replace(train, classes=tuple(dict.fromkeys([*train.classes, *others])))
         return cls(train, _align(val, train.classes, "val"), _align(test, train.classes, "test"))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+from pydantic import PrivateAttr
 
 from toolkit.data.sources.index import Found
 from toolkit.data.sources.survey import survey_of
@@ -16,6 +18,16 @@ __all__ = ["Source"]
 
 class Source(Section):
     """The base of every source's section."""
+
+    _chosen: frozenset[str] | None = PrivateAttr(None)
+
+    def choose(self, classes: Collection[str]) -> None:
+        """What is wrong with other classes than these need not be told; :meth:`load` may bring them all the same."""
+        self._chosen = frozenset(classes)
+
+    def counts(self, name: str) -> bool:
+        """Whether a class takes part."""
+        return self._chosen is None or name in self._chosen
 
     @abstractmethod
     def load(self) -> Found:
