@@ -11,7 +11,7 @@ from toolkit.data.sections import ImageData
 from toolkit.data.sources import CoreSource
 from toolkit.data.sources.unicode_forms import LabelName
 from toolkit.models.sections import ImageStage, Inference, ModelChoice
-from toolkit.recipe.bounds import Exponent, Factor, Positive, Share
+from toolkit.recipe.bounds import MOST_STAGES, Exponent, Factor, Positive, Share
 from vtk_classification.drawn import Drawn
 
 SourceChoice = Annotated[CoreSource | Drawn, Field(discriminator="name")]
@@ -81,5 +81,7 @@ class ClassificationRecipe(Recipe):
     loss: LossChoice = Field(default_factory=CrossEntropyLoss, description="What is minimised.")  # type: ignore[arg-type]
     inference: Inference = Field(default_factory=Inference, description="How the trained network answers.")  # type: ignore[arg-type]
     stages: list[ImageStage] = Field(
-        default_factory=list, description="Parts of the run, one after another; by default one, as `train` says."
+        default_factory=list,
+        max_length=MOST_STAGES,
+        description="Parts of the run, one after another; by default one, as `train` says.",
     )

@@ -11,7 +11,7 @@ from toolkit.data.belonging import GroupBy
 from toolkit.data.sections import ClassNames, ImageData
 from toolkit.data.sources.unicode_forms import LabelName
 from toolkit.models.sections import ImageStage, Inference, ModelChoice
-from toolkit.recipe.bounds import Exponent, Positive, Share
+from toolkit.recipe.bounds import MOST_STAGES, Exponent, Positive, Share
 from vtk_multilabel.csv_labels import CsvLabels
 from vtk_multilabel.sources import SourceChoice
 
@@ -104,5 +104,7 @@ class MultilabelRecipe(Recipe):
     )
     inference: Inference = Field(default_factory=Inference, description="How the trained network answers.")  # type: ignore[arg-type]
     stages: list[ImageStage] = Field(
-        default_factory=list, description="Parts of the run, one after another; by default one, as `train` says."
+        default_factory=list,
+        max_length=MOST_STAGES,
+        description="Parts of the run, one after another; by default one, as `train` says.",
     )

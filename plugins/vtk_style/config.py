@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from toolkit import Recipe, Section, StageSection
 from toolkit.recipe import optimizers
-from toolkit.recipe.bounds import Amount, History, Positive, Steps
+from toolkit.recipe.bounds import MOST_STAGES, Amount, History, Positive, Steps
 from toolkit.recipe.sections import InferenceSection, LoaderSection, TrainSection
 from vtk_style.pyramid import level_sizes, shared_steps
 
@@ -53,7 +53,11 @@ class DataSection(Section):
 
     content: str = Field(description="Picture to be painted: a file, or sklearn:china.jpg.")
     styles: list[Annotated[StyleSource, BeforeValidator(style_source, json_schema_input_type=StyleSource | str)]] = (
-        Field(min_length=1, description="Pictures whose texture it takes, as FILE, FILE:WEIGHT or sections.")
+        Field(
+            min_length=1,
+            max_length=1000,
+            description="Pictures whose texture it takes, as FILE, FILE:WEIGHT or sections.",
+        )
     )
     style_scale: float = Field(
         1.0, gt=0, le=8, description="Longer side of a style against that of the result; larger makes larger strokes."
@@ -72,9 +76,14 @@ class ModelSection(Section):
     weights: str = Field(
         "imagenet", description="`imagenet` (torchvision's VGG-19), `random` (seeded filters), or a file with a copy."
     )
-    content_layers: list[str] = Field(["conv_4"], min_length=1, description="Layers of the content term.")
+    content_layers: list[str] = Field(
+        ["conv_4"], min_length=1, max_length=100, description="Layers of the content term."
+    )
     style_layers: list[str] = Field(
-        ["conv_1", "conv_2", "conv_3", "conv_4", "conv_5"], min_length=1, description="Layers of the style terms."
+        ["conv_1", "conv_2", "conv_3", "conv_4", "conv_5"],
+        min_length=1,
+        max_length=100,
+        description="Layers of the style terms.",
     )
     pooling: Literal["max", "avg"] = Field("max", description="Average pooling gives slightly smoother results.")
 
@@ -203,7 +212,9 @@ class StyleRecipe(Recipe):
     loader: StyleLoader = Field(default_factory=StyleLoader)  # type: ignore[arg-type]
     optimizer: Optimizer = Field(default_factory=LBFGS)  # type: ignore[arg-type]
     stages: list[StyleStage] = Field(
-        default_factory=list, description="Sizes with their own steps, instead of `pyramid`."
+        default_factory=list,
+        max_length=MOST_STAGES,
+        description="Sizes with their own steps, instead of `pyramid`.",
     )
 
     @model_validator(mode="before")

@@ -115,6 +115,11 @@ def test_light_never_mirrors() -> None:
         ([{"name": "RandomCrop"}], "RandomCrop"),
         ([{"name": "MixUp"}], "no albumentations transform 'MixUp'|cannot be used here"),
         ([{"p": 0.5}], "name"),
+        ([{"name": "Pad", "padding": 10**12}], r"Pad: numbers must lie within ±10,000, found 1000000000000"),
+        ([{"name": "Affine", "scale": [0.5, 1e308]}], r"Affine: numbers must lie within ±10,000, found 1e\+308"),
+        ([{"name": "OneOf", "transforms": [{"name": "Blur", "blur_limit": 10**6}]}], "numbers must lie within"),
+        ([{"name": "NoOp"}] * 101, "at most 100 items"),
+        ([{"name": "OneOf", "transforms": [{"name": "NoOp"}] * 100}], "OneOf holds more than 100 steps"),
         ("stong", "standard"),
     ],
 )

@@ -235,7 +235,16 @@ class TestPattern:
         with pytest.raises(VtkError, match=r"no pictures in this folder; these files are not pictures: 'a.txt'"):
             load(name="pattern", root=str(tmp_path), pattern=self.KAGGLE)
 
-    @pytest.mark.parametrize(("pattern", "message"), [("(cat|dog)", "no group named label"), ("(", "not a regular")])
+    @pytest.mark.parametrize(
+        ("pattern", "message"),
+        [
+            ("(cat|dog)", "no group named label"),
+            ("(", "not a regular"),
+            ("(?P<label>a{4294967296})", "not a regular"),
+            ("(?P<label>" + "(" * 2000 + ")" * 2000 + ")", "too many brackets inside one another"),
+        ],
+        ids=["group", "bracket", "repeats", "depth"],
+    )
     def test_patterns_that_cannot_work(self, pattern: str, message: str) -> None:
         with pytest.raises(ValidationError, match=message):
             ADAPTER.validate_python({"name": "pattern", "root": ".", "pattern": pattern})

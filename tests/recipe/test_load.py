@@ -28,6 +28,12 @@ def refusal(source: str | Path, **options: object) -> VtkError:
     return caught.value
 
 
+def test_a_base_whose_name_no_file_can_have(write: Callable[[str, str], Path], sample_site: object) -> None:
+    write("a.yaml", f"extends: {'x' * 300}\n")
+    with pytest.raises(RecipeError, match=r"a.yaml:1:10: extends: x{99}…: File name too long"):
+        load_recipe("a.yaml")
+
+
 def test_the_recipe_is_of_the_tasks_own_type(load: Load) -> None:
     resolved = load("train: {epochs: 3, batch_size: 8}\nmodel: {width: 64}")
     assert isinstance(resolved.recipe, SampleRecipe)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from toolkit.recipe.nodes import ListNode, MapNode, ScalarNode, to_python
 from toolkit.recipe.problems import RecipeError
-from toolkit.recipe.text import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES, compose_file
+from toolkit.recipe.text import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_TEXT, compose_file
 
 
 def read(text: str | bytes) -> Any:
@@ -154,6 +154,12 @@ def test_depth_counts_through_aliases() -> None:
 def test_size_limit() -> None:
     assert read(b"#" * (MAX_BYTES - 5) + b"\na: 1") == {"a": 1}
     assert "too many for a recipe" in refusal(b"#" * MAX_BYTES + b"\n")
+
+
+def test_limit_of_a_text() -> None:
+    assert read(f"a: {'x' * MAX_TEXT}") == {"a": "x" * MAX_TEXT}
+    for text in (f"a: {'x' * (MAX_TEXT + 1)}", f"? {'x' * (MAX_TEXT + 1)}\n: 1", f"a: '{'x ' * MAX_TEXT}'"):
+        assert "is too long; at most 10,000 are allowed" in refusal(text)
 
 
 def test_node_limit() -> None:

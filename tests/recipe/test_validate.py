@@ -13,6 +13,7 @@ from toolkit import Section
 from toolkit.recipe.nodes import MapNode
 from toolkit.recipe.problems import RecipeError
 from toolkit.recipe.sections import LoaderSection
+from toolkit.recipe.shape import Shape
 from toolkit.recipe.text import compose_file
 from toolkit.recipe.validate import validate
 
@@ -104,9 +105,10 @@ ONE_FAULT = [
     ("augment: [{name: crop, size: [1, x]}]", "2:34: augment.0.size.1: wants a whole number, found the text 'x'"),
     ("augment: [{name: crop, size: x}]", "2:30: augment.0.size: wants a whole number or a list, found the text 'x'"),
     # what sections say themselves
-    ("train: {epochs: 1, steps: 2}", "2:1: train: give either epochs or steps, not both"),
+    ("train: {epochs: 1, steps: 2}", "2:20: train: give either epochs or steps, not both"),
     ("stages: [{}]", "2:10: stages.0: a stage needs either epochs or steps"),
-    ("model: {width: 4, dropout: 0.5}", "2:1: model: dropout needs a width of at least 8"),
+    ("optimizer: {name: sgd, nesterov: true}", "2:24: optimizer: nesterov: true has no effect without momentum"),
+    ("model: {width: 4, dropout: 0.5}", "2:19: model: dropout needs a width of at least 8"),
 ]
 
 
@@ -156,6 +158,53 @@ def test_what_many_faults_cost_grows_as_their_number_does(load: Callable[..., ob
     few, many, more = calls(10), calls(1_000), calls(2_000)
     assert more - many < 1.2 * (many - few)
     assert many - few < 500 * 1_000
+
+
+def calls_of_shape(monkeypatch: pytest.MonkeyPatch, read: Callable[[], object]) -> int:
+    """How often a place of the schema is worked out while a recipe is read."""
+    count = 0
+    work_out = Shape.of.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[Shape], annotation: object, chooser: str | None = None) -> Shape:
+        nonlocal count
+        count += 1
+        return work_out(cls, annotation, chooser)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(Shape, "of", classmethod(counted))
+    with pytest.raises(RecipeError):
+        read()
+    return count
+
+
+def test_the_way_to_a_section_is_looked_for_once_whatever_its_faults(
+    monkeypatch: pytest.MonkeyPatch, load: Callable[..., object]
+) -> None:
+    def faults(number: int) -> int:
+        text = f"optimizer: {{name: sgd, {', '.join(f'k{i}: 1' for i in range(number))}}}"
+        return calls_of_shape(monkeypatch, lambda: load(text))
+
+    few = faults(100)
+    assert faults(1100) - few < 3 * 1000
+
+
+PAIRS = [
+    ("train: {epochs: 3, steps: 4}", [], "a.yaml:2:20: train: "),
+    ("train: {epochs: 3, steps: 4}", ["train.batch_size=4"], "a.yaml:2:20: train: "),
+    ("train: {epochs: 3}", ["train.steps=4", "train.batch_size=4"], "--set train.steps=4: train: "),
+    ("train: {epochs: 3}", ["train.steps=4", "train.epochs=5", "train.accumulate=2"], "--set train.epochs=5: train: "),
+    ("train: {epochs: 3}", ["train.steps_per_epoch=4", "train.accumulate=2"], "--set train.steps_per_epoch=4: train: "),
+    ("stages: [{epochs: 3}]", ["stages.0.steps=4", "stages.0.lr=0.1"], "--set stages.0.steps=4: stages.0: "),
+]
+
+
+@pytest.mark.parametrize(("text", "sets", "told"), PAIRS)
+def test_keys_that_do_not_fit_together_are_told_at_the_one_given_last(
+    load: Callable[..., object], text: str, sets: list[str], told: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load(text, sets=sets)
+    assert str(caught.value).startswith(told)
+    assert "(epochs: a.yaml:2:" in str(caught.value) or len(sets) != 2
 
 
 def tree(text: str) -> MapNode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from toolkit.errors import VtkError
 from toolkit.recipe.optimizers import LBFGS, SGD, Adam, AdamW
 from toolkit.recipe.schedules import Cosine
 from toolkit.run.loop import fit, learning_rates
-from toolkit.run.optimizers import build_optimizer
+from toolkit.run.optimizers import build_optimizer, make_optimizer
 from toolkit.run.run import Run
 from toolkit.types.progress import Stage
 
@@ -38,6 +39,30 @@ def stage(optimizer: Any, schedule: Any = None) -> Stage:
 
 
 @pytest.mark.parametrize("section", [SGD, Adam, AdamW])
+def test_lbfgs_takes_channels_last_gradients() -> None:
+    torch.manual_seed(0)
+    net = nn.Conv2d(3, 4, 3)
+    images = torch.randn(2, 3, 8, 8)
+
+    def steps(channels_last: bool) -> torch.Tensor:
+        own = copy.deepcopy(net)
+        if channels_last:
+            own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = make_optimizer(LBFGS(lr=0.1), list(own.parameters()))
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = own(images).square().mean()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+        return own.weight.detach().contiguous()
+
+    assert torch.allclose(steps(True), steps(False), atol=1e-6)
+
+
 def test_layer_decay_gives_each_depth_its_own_rate(section: Any) -> None:
     setup = build_optimizer(Net(), stage(section(lr=0.1, layer_decay=0.5)))
     assert [group["lr"] for group in setup.optimizer.param_groups] == pytest.approx([0.1, 0.05, 0.025])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +17,8 @@ __all__ = ["Augment", "AugmentStep", "Preset", "build_transform", "preset_steps"
 Steps = list[dict[str, Any]]
 Preset = Literal["none", "light", "standard", "strong"]
 
+MOST_STEPS = 100
+LARGEST_NUMBER = 10_000
 _COMPOSITES = ("OneOf", "SomeOf", "RandomOrder", "Sequential", "OneOrOther")
 _NOT_BY_NAME = frozenset({"BasicTransform", "DualTransform", "ImageOnlyTransform", "Transform3D", "Lambda"})
 
@@ -33,6 +35,11 @@ class AugmentStep(Section):
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
+        if _count(self.as_step()) > MOST_STEPS:
+            raise ValueError(f"{self.name} holds more than {MOST_STEPS} steps")
+        for number in _numbers(self.as_step()):
+            if abs(number) > LARGEST_NUMBER:
+                raise ValueError(f"{self.name}: numbers must lie within ±{LARGEST_NUMBER:,}, found {number!r}")
         build_transform(self.as_step())
         return self
 
@@ -42,7 +49,7 @@ class AugmentStep(Section):
 
 
 Augment = Annotated[
-    Preset | list[AugmentStep],
+    Preset | Annotated[list[AugmentStep], Field(max_length=MOST_STEPS)],
     Field(
         description="`none`; `light`: crops, no mirroring, safe for digits and letters; `standard`: crop, mirror, "
         "rotation of ±10°, colour jitter; `strong`: more, and one of a dozen distortions; or a list of albumentations "
@@ -181,6 +188,21 @@ def import_albumentations() -> Any:
     import albumentations
 
     return albumentations
+
+
+def _count(step: Any) -> int:
+    """How many steps a step and those inside it are."""
+    inner = step.get("transforms") if isinstance(step, Mapping) else None
+    return 1 + (sum(map(_count, inner)) if isinstance(inner, list) else 0)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """Every number in a step's parameters; albumentations puts no upper bound on most of them."""
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, list | Mapping):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _numbers(part)
 
 
 def _check_parameters(name: str, transform: Any, parameters: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
+from toolkit.data.expressions import require_group
 from toolkit.data.sources.index import ImageArrays, Index
 from toolkit.data.sources.missing import listed
 from toolkit.errors import ExitCode, VtkError
@@ -40,15 +41,7 @@ class GroupBy(Section):
     @field_validator("pattern")
     @classmethod
     def _has_group(cls, pattern: str | None) -> str | None:
-        if pattern is None:
-            return None
-        try:
-            groups = re.compile(pattern).groupindex
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        if "group" not in groups:
-            raise ValueError("has no group named group; write (?P<group>...) around the part that names the group")
-        return pattern
+        return None if pattern is None else require_group(pattern, "group", "names the group")
 
     @model_validator(mode="after")
     def _one_way(self) -> GroupBy:

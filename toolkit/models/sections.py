@@ -121,7 +121,7 @@ ModelChoice = Annotated[CnnModel | BackboneModel, Field(discriminator="name")]
 class ImageStage(StageSection):
     """A part of training, and what trains in it."""
 
-    train: Literal["all", "head"] | list[str] | None = Field(
+    train: Literal["all", "head"] | Annotated[list[str], Field(max_length=1000)] | None = Field(
         None,
         description="`all`, `head`, or patterns of parameter or module names such as `layer4.*`; by default as "
         "`model.freeze` says.",

@@ -12,6 +12,7 @@ from pydantic import Field
 
 __all__ = [
     "MOST_EPOCHS",
+    "MOST_STAGES",
     "Amount",
     "BatchSize",
     "Decay",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 MOST_EPOCHS = 1_000_000
+MOST_STAGES = 1000
 MOST_STEPS = 1_000_000_000
 
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]

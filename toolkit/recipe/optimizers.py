@@ -37,6 +37,12 @@ class SGD(_Grouped):
     nesterov: bool = Field(False, description="Nesterov's form of momentum.")
     weight_decay: Decay = Field(0.0, description="L2 penalty.")
 
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov: true has no effect without momentum")
+        return self
+
 
 class Adam(_Grouped):
     """Adam (Kingma and Ba, 2015); the weight decay is an L2 penalty in the gradient."""

@@ -15,7 +15,7 @@ from toolkit.hooks.manager import try_out
 from toolkit.hooks.types import Option
 from toolkit.recipe.defaults import bad_defaults
 from toolkit.recipe.nodes import MapNode, Mark, Node, ScalarNode
-from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted
+from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted, shortened
 from toolkit.recipe.reserved_flags import RESERVED_FLAGS
 from toolkit.recipe.section import Section
 from toolkit.recipe.sections import Recipe
@@ -64,7 +64,7 @@ def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -
         wanted = f'beside=[entry_of("{name}", "{kind}")]'
         message = f"the {kind} {name!r} is installed, but hidden while a test runs; name it there: {wanted}"
         return RecipeError([Problem(mark, key, message)], code=ExitCode.UNAVAILABLE)
-    close = nearest(name, names)
+    close, name = nearest(name, names), shortened(name)
     if close:
         message = f"no {kind} is called {name!r}; did you mean {quoted(close)}?"
         return RecipeError([Problem(mark, key, message)])

@@ -10,6 +10,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.nodes import Mark
 
 _SHOWN = 20
+_LONGEST = 100
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ def joined(phrases: Sequence[str], last: str = "or") -> str:
     if len(phrases) < 2:
         return "".join(phrases)
     return f"{', '.join(phrases[:-1])} {last} {phrases[-1]}"
+
+
+def shortened(word: str) -> str:
+    """A word as messages repeat it, whatever its length."""
+    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…"
 
 
 def suggestion(word: str, known: Sequence[str], *, kind: str = "known here") -> str:

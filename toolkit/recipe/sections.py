@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from toolkit.recipe.bounds import BatchSize, Epochs, Positive, Rate, Seed, Steps
+from toolkit.recipe.bounds import MOST_STAGES, BatchSize, Epochs, Positive, Rate, Seed, Steps
 from toolkit.recipe.optimizers import Adam, OptimizerChoice
 from toolkit.recipe.schedules import Constant, ScheduleChoice
 from toolkit.recipe.section import Section
@@ -144,7 +144,9 @@ class Recipe(Section):
     schedule: ScheduleChoice = Field(default_factory=Constant)
     loader: LoaderSection = Field(default_factory=LoaderSection)  # type: ignore[arg-type]
     stages: Sequence[StageSection] = Field(
-        default_factory=list, description="Parts of the run, one after another; by default one, as `train` says."
+        default_factory=list,
+        max_length=MOST_STAGES,
+        description="Parts of the run, one after another; by default one, as `train` says.",
     )
     extensions: dict[str, dict[str, Any] | bool | None] = Field(
         default_factory=dict, description="Extensions by name with their options; `false` leaves a default one out."

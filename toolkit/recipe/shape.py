@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -51,7 +52,7 @@ class Shape:
         """The one section that may stand here, or None."""
         return self.annotation if _is_model(self.annotation) else None
 
-    @property
+    @cached_property
     def alternatives(self) -> tuple[Shape, ...]:
         """What a union allows; the shape itself where there is no choice."""
         if not _is_union(self.annotation):
@@ -65,7 +66,7 @@ class Shape:
             return tuple(part for shape in self.alternatives for part in shape.parts)
         return (self, *(part for item in _items(self.annotation) for part in item.parts))
 
-    @property
+    @cached_property
     def variants(self) -> Mapping[str, type[BaseModel]]:
         """The sections that the chooser's value selects among; empty where there is no chooser."""
         if self.chooser is None:

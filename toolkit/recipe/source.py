@@ -8,7 +8,7 @@ from pathlib import Path
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe import embedded
 from toolkit.recipe.nodes import MapNode, Mark, ScalarNode
-from toolkit.recipe.problems import Problem, RecipeError, nearest
+from toolkit.recipe.problems import Problem, RecipeError, nearest, shortened
 from toolkit.recipe.shipped import find_shipped
 from toolkit.recipe.text import MAX_BYTES, compose_file
 from toolkit.run.disk_errors import input_error
@@ -79,6 +79,8 @@ def _base(document: Document) -> Document | None:
         raise
     except VtkError as error:
         raise VtkError(f"extends: {error}", place=str(node.mark), code=error.code) from None
+    except OSError as error:  # such as a name that is too long for a file
+        raise RecipeError([Problem(node.mark, "extends", f"{shortened(node.value)}: {error.strerror}")]) from None
 
 
 def _beside(document: Document, name: str) -> str | Path:

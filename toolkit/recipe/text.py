@@ -23,6 +23,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
 MAX_NODES = 20_000
 MAX_ALIASES = 100
+MAX_TEXT = 10_000
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -189,7 +190,7 @@ class _Builder:
         return node
 
     def _scalar(self, event: Any) -> ScalarNode:
-        mark, text = self._mark(event), _with_pairs_joined(event.value)
+        mark, text = self._mark(event), self._text(event)
         plain = event.style is None
         try:
             check_text(text)
@@ -197,6 +198,13 @@ class _Builder:
         except ValueError as error:
             raise _fault(mark, str(error)) from None
         return ScalarNode(value, mark, text, plain)
+
+    def _text(self, event: Any) -> str:
+        if len(event.value) > MAX_TEXT:
+            raise self._error(
+                event, f"a text of {len(event.value):,} characters is too long; at most {MAX_TEXT:,} are allowed"
+            )
+        return _with_pairs_joined(event.value)
 
     def _list(self, start: Any, events: Iterator[Any], depth: int) -> ListNode:
         items = []
@@ -230,7 +238,7 @@ class _Builder:
             raise self._error(event, "merge keys ('<<') are not allowed; use 'extends' or write the keys out")
         if not event.value:
             raise self._error(event, "a key is missing before ':'")
-        key = _with_pairs_joined(event.value)
+        key = self._text(event)
         try:
             check_text(key)
         except ValueError as error:

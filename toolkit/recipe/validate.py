@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from toolkit.recipe.contradictions import place_of_contradiction
 from toolkit.recipe.nodes import (
     DEFAULT,
     ListNode,
@@ -49,27 +50,54 @@ def validate(schema: type[M], root: MapNode, *, at: Path = ()) -> tuple[M | None
     try:
         return schema.model_validate_json(text), []
     except ValidationError as error:
-        faults = [_locate(item, Shape(schema), root) for item in error.errors(include_url=False)]
+        walk = _Walk(_Step((), None, Shape(schema), root, in_union=False))
+        faults = [_fault(item, walk.to(item["loc"])) for item in error.errors(include_url=False)]
     groups = sorted(_grouped(faults), key=lambda group: mark_order(_mark(group, root)))
     return None, [_problem(group, root, at, brief=place >= _WORDED) for place, group in enumerate(groups)]
 
 
-def _locate(error: Any, shape: Shape, root: Node) -> Fault:
-    """Follows pydantic's location through schema and tree; the labels of union members in it are no keys."""
-    path: list[str | int] = []
-    current: Shape | None = shape
-    found: Node | None = root
-    section, in_union = None, False
-    for part in error["loc"]:
-        if current is not None and _is_label(current, part, found):
-            in_union = in_union or current.chooser is None
-            current = _member(current, part)
-            continue
-        path.append(part)
-        section = None if current is None else current.section(found)
-        current = None if current is None else current.item(part, found)
-        found = None if found is None else child(found, part)
-    return Fault(error["type"], error.get("ctx", {}), error["msg"], tuple(path), section, current, found, in_union)
+@dataclass(frozen=True)
+class _Step:
+    """Where a part of pydantic's location leads: see :class:`Fault`."""
+
+    path: Path
+    section: type[BaseModel] | None
+    shape: Shape | None
+    node: Node | None
+    in_union: bool
+
+
+class _Walk:
+    """Follows pydantic's locations through schema and tree; the labels of union members in them are no keys.
+
+    Thousands of faults may lie in one section, to which the way is looked for once.
+    """
+
+    def __init__(self, start: _Step) -> None:
+        self._known: dict[tuple[str | int, ...], _Step] = {(): start}
+
+    def to(self, location: tuple[str | int, ...]) -> _Step:
+        """The step at the end of a location."""
+        if location not in self._known:
+            self._known[location] = _next(self.to(location[:-1]), location[-1])
+        return self._known[location]
+
+
+def _next(step: _Step, part: str | int) -> _Step:
+    shape, node = step.shape, step.node
+    if shape is not None and _is_label(shape, part, node):
+        return replace(step, shape=_member(shape, part), in_union=step.in_union or shape.chooser is None)
+    return _Step(
+        path=(*step.path, part),
+        section=None if shape is None else shape.section(node),
+        shape=None if shape is None else shape.item(part, node),
+        node=None if node is None else child(node, part),
+        in_union=step.in_union,
+    )
+
+
+def _fault(error: Any, step: _Step) -> Fault:
+    return Fault(error["type"], error.get("ctx", {}), error["msg"], **vars(step))
 
 
 def _is_label(shape: Shape, part: str | int, node: Node | None) -> bool:
@@ -115,6 +143,10 @@ def _grouped(faults: Sequence[Fault]) -> Iterator[_Group]:
 def _problem(group: _Group, root: MapNode, at: Path, *, brief: bool) -> Problem:
     """``brief`` leaves out how to mend it, which takes a search through the schema."""
     first, path = group.faults[0], (*at, *group.path)
+    if first.kind == "value_error" and isinstance(first.node, MapNode):
+        mark, others = place_of_contradiction(word(group.faults, root), first.node, root.mark)
+        if mark is not None:
+            return Problem(mark, dotted(path), word(group.faults, root) + others)
     if first.kind in ("union_tag_invalid", "union_tag_not_found") and first.shape is not None and first.shape.chooser:
         path = (*path, first.shape.chooser)
     return Problem(_mark(group, root), dotted(path), first.message if brief else word(group.faults, root))

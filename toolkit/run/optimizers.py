@@ -13,10 +13,25 @@ from toolkit.recipe.optimizers import LBFGS, SGD, Adam, AdamW
 from toolkit.run.schedules import scheduled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from toolkit.hooks.types import OptimizerSetup
     from toolkit.types.progress import Stage
+
+
+class _LBFGS(torch.optim.LBFGS):
+    """PyTorch's own, which takes gradients in the channels-last format for contiguous ones and fails."""
+
+    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
+        def contiguous() -> Any:
+            loss = closure()
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        parameter.grad = parameter.grad.contiguous()
+            return loss
+
+        return super().step(contiguous)  # type: ignore[no-untyped-call]
 
 
 def build_optimizer(model: nn.Module, stage: Stage) -> OptimizerSetup:
@@ -65,7 +80,7 @@ def make_optimizer(section: Any, parameters: Sequence[Any]) -> torch.optim.Optim
     if isinstance(section, LBFGS):
         search = None if section.line_search == "none" else section.line_search
         # One iteration a step; torch would end a line search after its first evaluation without max_eval.
-        return torch.optim.LBFGS(
+        return _LBFGS(
             parameters, lr=section.lr, max_iter=1, max_eval=30, history_size=section.history, line_search_fn=search
         )
     assert isinstance(section, Adam | AdamW)

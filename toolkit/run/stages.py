@@ -24,13 +24,7 @@ def plan_stages(recipe: Recipe, origins: Mapping[str, str] | None = None) -> lis
     train = recipe.train
     length_given = train.epochs is not None or train.steps is not None
     if recipe.stages and length_given:
-        key = "train.steps" if train.epochs is None else "train.epochs"
-        raise VtkError(
-            f"{key} says how long a run without stages is, but the recipe has stages",
-            place=(origins or {}).get(key),
-            hint="Remove the length from `train`; each stage has its own.",
-            code=ExitCode.RECIPE,
-        )
+        raise _two_lengths("train.steps" if train.epochs is None else "train.epochs", origins or {})
     if recipe.stages:
         return [_from_section(i, section, recipe) for i, section in enumerate(recipe.stages)]
     if not length_given:
@@ -40,6 +34,19 @@ def plan_stages(recipe: Recipe, origins: Mapping[str, str] | None = None) -> lis
             code=ExitCode.RECIPE,
         )
     return [Stage(0, "train", train.epochs, train.steps, train.steps_per_epoch, recipe.optimizer, recipe.schedule)]
+
+
+def _two_lengths(key: str, origins: Mapping[str, str]) -> VtkError:
+    """Told where the length, or else the stages, were given on the command line, after what is in a file."""
+    stages = next((origin for name, origin in origins.items() if name.startswith("stages.")), "")
+    length = origins.get(key, "")
+    by_stages = stages.startswith("--") and not length.startswith("--")
+    return VtkError(
+        f"{key} says how long a run without stages is, but the recipe has stages",
+        place=(stages if by_stages else length) or None,
+        hint=f"Each stage has its own length: leave {key} out (--set {key}=null), or the stages (--set 'stages=[]').",
+        code=ExitCode.RECIPE,
+    )
 
 
 def _from_section(index: int, section: StageSection, recipe: Recipe) -> Stage:

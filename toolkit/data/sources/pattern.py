@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
+from toolkit.data.expressions import require_group
 from toolkit.data.sources.index import Found, ImageFiles, class_map, natural_key
 from toolkit.data.sources.missing import existing_folder, listed
 from toolkit.data.sources.scan import scan
@@ -41,13 +42,7 @@ class Pattern(Source):
     @field_validator("pattern")
     @classmethod
     def _has_label(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groupindex
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        if "label" not in groups:
-            raise ValueError("has no group named label; write (?P<label>...) around the part that is the label")
-        return pattern
+        return require_group(pattern, "label", "is the label")
 
     def load(self) -> Found:
         root = existing_folder(self.root, self.obtain)
