@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from toolkit import ExitCode, Section, VtkError
 from toolkit.data.multi_hot import MultiHot
-from toolkit.data.sources.csv_file import Row, column_values, missing_files, require_files
+from toolkit.data.sources.csv_file import Row, column_values, location_keys, missing_files, require_files
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, natural_key
 from toolkit.data.sources.missing import existing_file, existing_folder, listed
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns", "CsvLabels", "Pairs", "Separated"]
 
-_YES_NO = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0, "": 0}
+_YES = dict.fromkeys(["1", "1.0", "true", "t", "yes", "y", "on"], 1)
+_YES_NO = {**_YES, **dict.fromkeys(["0", "0.0", "false", "f", "no", "n", "off", ""], 0)}
 
 
 Named = Annotated[LabelName, Field(min_length=1)]
@@ -99,7 +100,8 @@ def _ones(bits: str) -> Iterator[int]:
 def _yes_or_no(table: Table, line: int, place: int, field: str) -> int:
     value = _YES_NO.get(field.strip().lower())
     if value is None:
-        raise bad_line(table.file, line, f"{table.header[place]!r} is {field!r}; a label's column holds 1 or 0")
+        what = f"{table.header[place]!r} is {field!r}; a label's column holds 1 or 0"
+        raise bad_line(table.file, line, what, "if it is no label, say which columns are: data.source.labels.columns")
     return value
 
 
@@ -272,6 +274,7 @@ class CsvLabels(Source):
         nameless = next((row for row in rows if not row.path), None)
         if nameless is not None:
             raise bad_line(file, nameless.line, f"nothing in the column {self.path_column!r}")
+        _require_one_way(file, root, rows)
         return _Part(file, root, rows, self.labels.names(table, others))
 
     def _classes(self, tables: dict[str, _Part]) -> tuple[str, ...]:
@@ -324,6 +327,15 @@ def _once(table: Table, rows: list[Labelled]) -> list[Labelled]:
             other = "" if set(before.labels) == set(row.labels) else " with other labels"
             raise bad_line(table.file, row.line, f"{row.path} stands on line {before.line} already{other}")
     return rows
+
+
+def _require_one_way(file: Path, root: Path, rows: list[Labelled]) -> None:
+    """No image may stand in a table by its path from the root and by its absolute one."""
+    first: dict[str, Labelled] = {}
+    for row, key in zip(rows, location_keys(root, [row.path for row in rows]), strict=True):
+        before = first.setdefault(key, row)
+        if before is not row:
+            raise bad_line(file, row.line, f"{row.path} stands on line {before.line} already, as {before.path}")
 
 
 def _require_apart(tables: dict[str, _Part]) -> None:

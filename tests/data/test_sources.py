@@ -572,3 +572,80 @@ def test_labels_in_names_compare_in_any_unicode_form(tmp_path: Path) -> None:
     found = load(name="pattern", root=str(tmp_path), pattern="(?P<label>\u00e9|o)\\.\\d\\.png")
     assert found.train.classes == ("o", "\u00e9")
     assert sorted(found.train.targets.tolist()) == [0, 1, 1]
+
+
+class TestOneFile:
+    """One file by two names is one picture."""
+
+    def test_a_path_from_the_root_and_an_absolute_one(self, tmp_path: Path) -> None:
+        touch(tmp_path, "1.png", "2.png")
+        table = tmp_path / "l.csv"
+        table.write_text(f"path,label\n1.png,cat\n2.png,dog\n{tmp_path}/1.png,dog\n")
+        with pytest.raises(VtkError, match="stands on line 2 already with another label"):
+            load(name="csv", file=str(table))
+
+    def test_absolute_paths_alone_are_taken(self, tmp_path: Path) -> None:
+        touch(tmp_path, "1.png", "2.png")
+        (tmp_path / "l.csv").write_text(f"path,label\n{tmp_path}/1.png,cat\n2.png,dog\n")
+        assert len(load(name="csv", file=str(tmp_path / "l.csv")).train) == 2
+
+    def test_a_class_folder_that_is_a_link_to_another(self, tmp_path: Path) -> None:
+        touch(tmp_path, "cat/1.png", "dog/2.png")
+        (tmp_path / "kitty").symlink_to("cat")
+        with pytest.raises(VtkError, match="'cat' and 'kitty' are one folder, by a link"):
+            load(name="folder", root=str(tmp_path))
+
+
+class TestPathsThatAreWrittenOtherwise:
+    @pytest.mark.parametrize(
+        ("written", "remedy"),
+        [
+            (r"some cats\1.png", "by / instead of"),
+            ("some%20cats/1.png", "plainly"),
+            ("file://{root}/some%20cats/1.png", "plainly"),
+            ("photos/some cats/1.png", "the folder's own name"),
+            ("some cats/1", "with their endings"),
+            ("https://example.org/1.png", "these are addresses"),
+            ("nowhere.png", "the paths start from"),
+        ],
+    )
+    def test_the_hint_says_how(self, tmp_path: Path, written: str, remedy: str) -> None:
+        root = tmp_path / "photos"
+        touch(root, "some cats/1.png", "2.png")
+        (root / "l.csv").write_text(f"path,label\n{written.format(root=root)},cat\n2.png,dog\n")
+        with pytest.raises(VtkError) as error:
+            load(name="csv", file=str(root / "l.csv"))
+        assert error.value.code == ExitCode.NO_INPUT
+        assert remedy in str(error.value.hint)
+
+
+class TestSplitsWithoutTraining:
+    @pytest.mark.parametrize(
+        ("paths", "said"),
+        [
+            (["val/cat/1.png", "val/dog/2.png", "test/cat/3.png"], "no training split with class folders"),
+            (["Valid/cat/1.png", "Valid/dog/2.png"], "no training split with class folders"),
+            (["train/cat.1.png", "test/1.png"], "'test', 'train' are called like splits"),
+        ],
+    )
+    def test_they_are_no_classes(self, tmp_path: Path, paths: list[str], said: str) -> None:
+        touch(tmp_path, *paths)
+        with pytest.raises(VtkError, match=said):
+            load(name="folder", root=str(tmp_path))
+
+    def test_a_class_may_be_called_like_one_beside_others(self, tmp_path: Path) -> None:
+        touch(tmp_path, "train/1.png", "bus/2.png")
+        assert load(name="folder", root=str(tmp_path)).train.classes == ("bus", "train")
+
+
+def test_what_systems_leave_behind_is_no_class(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/1.png", "dog/2.png", "$RECYCLE.BIN/3.png", "cat/@eaDir/4.png", "#recycle/5.png")
+    (tmp_path / "lost+found").mkdir()
+    assert labels(load(name="folder", root=str(tmp_path)).train) == {"cat/1.png": "cat", "dog/2.png": "dog"}
+
+
+def test_the_only_class_folder_that_holds_class_folders_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "archive/cat/1.png", "archive/dog/2.png")
+    with pytest.raises(VtkError) as error:
+        require_two_classes(load(name="folder", root=str(tmp_path)).train)
+    assert str(tmp_path / "archive") in str(error.value.hint)

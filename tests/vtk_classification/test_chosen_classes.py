@@ -183,3 +183,16 @@ def test_an_earlier_cut_of_more_classes_stands_for_those_chosen(here: Path, capf
 def test_the_key_is_sealed_and_a_list_is_needed() -> None:
     with pytest.raises(VtkError, match="put it in quotes"):
         load_text(BASE.replace("[dog, cat]", "[1, 2]"), name="numbers")
+
+
+def test_a_picture_in_two_classes_and_what_was_passed_over_are_told(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy("photos/cat/0.png", "photos/dog/copy.png")
+    (here / "photos" / "cat" / "note.txt").write_text("Buy milk.")
+    plan = checked(capfd)
+    assert plan["data"]["ignored"] == ["cat/note.txt: not a picture"]
+    assert main(["check", "mine.yaml"]) == ExitCode.OK
+    said = "warning: 1 image is a copy of one under another class, so both are taught: "
+    said += "dog/copy.png (dog) = cat/0.png (cat)"
+    assert said in capfd.readouterr().err

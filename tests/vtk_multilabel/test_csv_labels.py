@@ -313,3 +313,24 @@ def test_a_hundred_thousand_rows_load_in_under_two_seconds(many, shape):
     found = wanted.load()
     assert time.process_time() - started < 2
     assert len(found.train) == len(paths)
+
+
+def test_yes_and_no_in_other_words_and_a_column_that_is_no_label(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").touch()
+    table = tmp_path / "l.csv"
+    table.write_text("path,a,b,c\n0.png,Y,T,on\n1.png,n,f,OFF\n2.png,,1,0\n")
+    source = {"name": "csv", "file": str(table), "labels": {"name": "columns"}}
+    found = CsvLabels.model_validate(source).load().train
+    assert np.asarray(found.targets).tolist() == [[1, 1, 1], [0, 0, 0], [0, 1, 0]]
+    table.write_text("path,id,a\n0.png,7,1\n")
+    with pytest.raises(VtkError) as error:
+        CsvLabels.model_validate(source).load()
+    assert "data.source.labels.columns" in str(error.value.hint)
+
+
+def test_one_image_by_its_absolute_path_too(tmp_path: Path) -> None:
+    (tmp_path / "0.png").touch()
+    (tmp_path / "l.csv").write_text(f"path,a\n0.png,1\n{tmp_path}/0.png,0\n")
+    with pytest.raises(VtkError, match=r"stands on line 2 already, as 0.png"):
+        CsvLabels.model_validate({"name": "csv", "file": str(tmp_path / "l.csv"), "labels": {"name": "columns"}}).load()

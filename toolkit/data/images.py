@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +172,14 @@ def cut_for(run: Run, recipe: Any) -> Found:
     if manifest is not None and run.trained_meta is None:
         _tell_ignored(found, run.say)
         write_cut(manifest, cut, run.seed)
-    return cut.leaving(found.aside)
+    return _with_ignored(cut, found).leaving(found.aside)
+
+
+def _with_ignored(cut: Found, found: Found) -> Found:
+    """The cut, still with what the source passed over."""
+    if isinstance(cut.train, ImageFiles) and isinstance(found.train, ImageFiles):
+        return Found(replace(cut.train, ignored=found.train.ignored), cut.val, cut.test)
+    return cut
 
 
 def _require_no_cut(found: Found, data: ImageData, manifest: Path) -> None:

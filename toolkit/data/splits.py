@@ -139,6 +139,7 @@ def split_found(
         if index.targets is None:
             raise VtkError("the training data have no labels")
         partitions = [copies(index, section.duplicates) if compare else np.arange(len(index))]
+        _warn_of_two_labels(index, partitions[0], say)
         if section.group is not None:
             partitions.append(united([group_names(index, section.group, source)]))
         groups = united(partitions)
@@ -155,6 +156,21 @@ def split_found(
         parts = {name: index.take(places) for name, places in chosen.items()}
         found = Found(parts["train"], parts.get("val", found.val), parts.get("test", found.test))
     return found
+
+
+def _warn_of_two_labels(index: Index, copies_of: Indices, say: Say) -> None:
+    """One picture under two classes teaches both; that is a fault of the data, or two classes that are one."""
+    if index.targets is None or index.targets.ndim > 1:
+        return
+    torn = np.flatnonzero(index.targets != index.targets[copies_of])
+    if len(torn):
+        names, classes = index.keys, index.classes
+        examples = [
+            f"{names[i]} ({classes[index.targets[i]]}) = {names[copies_of[i]]} ({classes[index.targets[copies_of[i]]]})"
+            for i in torn[:3].tolist()
+        ]
+        what = "1 image is a copy" if len(torn) == 1 else f"{len(torn):,} images are copies"
+        say(f"warning: {what} of one under another class, so both are taught: {'; '.join(examples)}")
 
 
 def held_out(found: Found, section: SplitSection) -> tuple[str, ...]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
 from pydantic import Field
 
+from toolkit.data.decode import IMAGE_SUFFIXES
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, class_map
 from toolkit.data.sources.missing import existing_file, existing_folder
@@ -71,7 +74,7 @@ class CsvFile(Source):
         if self.split_column is not None:
             columns.append(self.split_column)
         rows = _as_on_disk(root, read_rows(file, columns, self.delimiter))
-        _require_once(file, rows)
+        _require_once(file, root, rows)
         return file, root, rows
 
     def _found(self, file: Path, root: Path, rows: list[Row]) -> Found:
@@ -150,9 +153,26 @@ def require_files(file: Path, root: Path, rows: list[Row]) -> None:
     raise VtkError(
         f"{len(missing)} of {len(rows)} files are not there:{lines}{more}",
         place=str(file),
-        hint=f"the paths start from {root}; set `root` if they start elsewhere",
+        hint=_meant(root, missing[0].fields[0]) or f"the paths start from {root}; set `root` if they start elsewhere",
         code=ExitCode.NO_INPUT,
     )
+
+
+def _meant(root: Path, path: str) -> str | None:
+    """How a path is written otherwise than the file's, where that is known."""
+    plain, own_name = unquote(path.removeprefix("file://")), f"{root.absolute().name}/"
+    forms = {
+        path.replace("\\", "/"): "part the folders by / instead of \\",
+        plain: "write the paths plainly, neither as addresses nor with their escapes",
+        path.removeprefix(own_name): f"the paths begin with the folder's own name; set `root` to {root}/..",
+        **{path + suffix: "write the names with their endings" for suffix in sorted(IMAGE_SUFFIXES)},
+    }
+    for form, remedy in forms.items():
+        if form != path and os.path.isfile(root / form):
+            return f"{root / form} is there: {remedy}"
+    if "://" in path:
+        return "these are addresses; fetch the pictures first, and name their files"
+    return None
 
 
 def missing_files(root: Path, rows: list[Row]) -> list[Row]:
@@ -188,10 +208,17 @@ def _file_names(folder: str) -> frozenset[str]:
         return frozenset()
 
 
-def _require_once(file: Path, rows: list[Row]) -> None:
+def location_keys(root: Path, paths: Sequence[str]) -> Iterator[str]:
+    """What is equal for paths of one file, relative to ``root`` or absolute; links are not looked through."""
+    absolute = [os.path.isabs(path) for path in paths]
+    base = os.path.abspath(root) if any(absolute) and not all(absolute) else ""
+    return (os.path.normpath(os.path.join(base, path)) for path in paths)
+
+
+def _require_once(file: Path, root: Path, rows: list[Row]) -> None:
     first: dict[str, Row] = {}
-    for row in rows:
-        before = first.setdefault(os.path.normpath(row.fields[0]), row)
+    for row, key in zip(rows, location_keys(root, [row.fields[0] for row in rows]), strict=True):
+        before = first.setdefault(key, row)
         if before is not row:
             with_other = " with another label" if composed(before.fields[1]) != composed(row.fields[1]) else ""
             raise bad_line(file, row.line, f"{row.fields[0]} stands on line {before.line} already{with_other}")

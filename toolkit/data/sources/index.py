@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -271,7 +272,22 @@ def require_two_classes(index: Index) -> None:
     """
     if index.targets is not None and index.targets.ndim == 1 and len(index.classes) < 2:
         place = str(index.root) if isinstance(index, ImageFiles) else None
-        raise VtkError(f"there is only one class, {index.classes[0]!r}; telling classes apart takes two", place=place)
+        raise VtkError(
+            f"there is only one class, {index.classes[0]!r}; telling classes apart takes two",
+            place=place,
+            hint=_classes_within(index),
+        )
+
+
+def _classes_within(index: Index) -> str | None:
+    """Where all pictures of the one class folder lie in folders of its own, as in an archive that was unpacked."""
+    if not isinstance(index, ImageFiles) or any(os.path.isabs(path) for path in index.paths[:1]):
+        return None
+    parts = [path.split("/") for path in index.paths]
+    inside = sorted({part[1] for part in parts if len(part) > 2}, key=natural_key)
+    if len(inside) < 2 or any(len(part) < 3 for part in parts):
+        return None
+    return f"it holds the folders {listed(inside)}; if those are the classes, the folder is {index.root / parts[0][0]}"
 
 
 def _align(index: Index | None, classes: tuple[str, ...], split: str) -> Index | None:

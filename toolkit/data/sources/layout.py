@@ -73,6 +73,7 @@ def find_layout(root: Path) -> Layout:
             splits.setdefault(split, []).append(name)
     others = [name for name in names if not any(name in found for found in splits.values())]
     if "train" not in splits:
+        _require_no_lone_splits(root, names, [name for name in held if name.lower() in SPLIT_NAMES])
         return Layout(root)
     if len(splits) == 1 and any(name.lower() not in SPLIT_NAMES for name in others):
         return _only_train(root, splits["train"], others)
@@ -82,6 +83,20 @@ def find_layout(root: Path) -> Layout:
     return Layout(
         root, {split: held[name] for split, (name,) in splits.items()}, tuple((f"{n}/", _BESIDE) for n in others)
     )
+
+
+def _require_no_lone_splits(root: Path, names: list[str], held: list[str]) -> None:
+    """Folders that are all called like splits are splits, though what makes them usable is missing."""
+    if len(names) < 2 - bool(held) or not all(name.lower() in SPLIT_NAMES for name in names):
+        return
+    hint = "if they are classes all the same, give a table of pictures and labels: the source `csv`"
+    if held:
+        what = f"there is no training split with class folders, only {listed(held)}"
+        hint = f"to train on one of them, name it as the folder: {root / held[0]}; {hint}"
+    else:
+        what = f"{listed(names)} are called like splits, and hold no class folders"
+        hint = f"make one sub-folder per class in each; for labels in the file names use the source `pattern`; {hint}"
+    raise VtkError(what, place=str(root), hint=hint)
 
 
 def _only_train(root: Path, train: list[str], others: list[str]) -> Layout:
@@ -155,6 +170,7 @@ def class_folders(layout: Layout, inside: str, barred: dict[Identity, str]) -> I
     top, prefix = layout.root / inside, "" if inside == "." else f"{inside}/"
     folders = sorted(visible_folders(top), key=natural_key)
     _require_one_form(top, folders)
+    _require_no_twins(top, folders)
     with step("listing class folders", len(folders), "folders") as listing:
         for folder in folders:
             start = f"{prefix}{folder}/"
@@ -163,6 +179,19 @@ def class_folders(layout: Layout, inside: str, barred: dict[Identity, str]) -> I
             paths, others = ([start + path for path in held] for held in (found.pictures, found.others))
             yield ClassFolder(unicodedata.normalize("NFC", folder), paths, others, left_out)
             listing.more()
+
+
+def _require_no_twins(top: Path, folders: list[str]) -> None:
+    """A class folder that is a link to another's would have its pictures trained as both."""
+    first: dict[Identity, str] = {}
+    for folder in folders:
+        before = first.setdefault(identity(top / folder), folder)
+        if before != folder:
+            raise VtkError(
+                f"the class folders {before!r} and {folder!r} are one folder, by a link: each picture would be in both",
+                place=str(top),
+                hint="remove the link, or hide it with a leading dot",
+            )
 
 
 def _require_one_form(top: Path, folders: list[str]) -> None:

@@ -21,7 +21,10 @@ RUN_HOLDER = ".holder"  # all that the directory of a run holds while its data a
 _HEAD = 64 << 10
 
 # Left behind by archivers and file managers, on systems that do not hide them by a dot.
-_LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"})
+_LITTER = frozenset(
+    {"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information"}
+    | {"lost+found", "__pycache__"}
+)
 
 
 def is_picture_name(name: str) -> bool:

@@ -100,9 +100,9 @@ def find_delimiter(header: str, known: Sequence[str]) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def bad_line(file: Path, line: int, what: str) -> VtkError:
+def bad_line(file: Path, line: int, what: str, hint: str | None = None) -> VtkError:
     """A fault on one line, with its place."""
-    return VtkError(what, place=f"{file}:{line}")
+    return VtkError(what, place=f"{file}:{line}", hint=hint)
 
 
 def _rows(file: Path, reader: Any) -> Iterator[Line]:
