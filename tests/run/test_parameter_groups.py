@@ -38,7 +38,6 @@ def stage(optimizer: Any, schedule: Any = None) -> Stage:
     return Stage(0, "s", 10, None, None, optimizer, schedule or Cosine(name="cosine"), None, batches=5)
 
 
-@pytest.mark.parametrize("section", [SGD, Adam, AdamW])
 def test_lbfgs_takes_channels_last_gradients() -> None:
     torch.manual_seed(0)
     net = nn.Conv2d(3, 4, 3)
@@ -63,6 +62,7 @@ def test_lbfgs_takes_channels_last_gradients() -> None:
     assert torch.allclose(steps(True), steps(False), atol=1e-6)
 
 
+@pytest.mark.parametrize("section", [SGD, Adam, AdamW])
 def test_layer_decay_gives_each_depth_its_own_rate(section: Any) -> None:
     setup = build_optimizer(Net(), stage(section(lr=0.1, layer_decay=0.5)))
     assert [group["lr"] for group in setup.optimizer.param_groups] == pytest.approx([0.1, 0.05, 0.025])
