@@ -114,7 +114,7 @@ class TestLowest:
 
 
 def test_new_plugins_are_built_with_what_builds_the_toolkit() -> None:
-    template = (ROOT / "toolkit/templates/common/pyproject.toml.tmpl").read_text().split("[project]")[0]
+    template = (ROOT / "toolkit/scaffold/templates/common/pyproject.toml.tmpl").read_text().split("[project]")[0]
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert tomllib.loads(template)["build-system"] == stated["build-system"]
 

@@ -14,7 +14,7 @@ from schema_keys import keys
 
 from toolkit.errors import VtkError
 from toolkit.recipe.load import load_text
-from toolkit.run.devices import pick_device
+from toolkit.system.devices import pick_device
 from vtk_classification.config import ClassificationRecipe
 from vtk_multilabel.config import MultilabelRecipe
 

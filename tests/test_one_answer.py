@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score, log_loss
 
 from toolkit.cli import main
-from toolkit.models.bundle import Bundle
+from toolkit.inference.bundle import Bundle
 
 pytestmark = pytest.mark.formats
 

@@ -15,46 +15,46 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolkit.data.decode import ImageError
-    from toolkit.data.image_files import find_images, read_image, read_mask
-    from toolkit.data.types import Batch, BatchKey, Data, IndexBatch, SampleIndex
+    from toolkit.data.io.decode import ImageError
+    from toolkit.data.io.image_files import find_images, read_image, read_mask
     from toolkit.errors import ExitCode, VtkError
     from toolkit.hooks.markers import hookimpl
-    from toolkit.hooks.types import OptimizerSetup, Option
-    from toolkit.models.bundle import Bundle
+    from toolkit.inference.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section, StageSection
-    from toolkit.run.report import Figure, Result, Table
     from toolkit.run.run import Run
+    from toolkit.types.data import Batch, BatchKey, Data, IndexBatch, SampleIndex
+    from toolkit.types.options import OptimizerSetup, Option
     from toolkit.types.progress import Stage
+    from toolkit.types.results import Figure, Result, Table
     from toolkit.types.survey import Survey, SurveyKeys, SurveyPart
 
 _HOMES = {
-    "Batch": "toolkit.data.types",
-    "BatchKey": "toolkit.data.types",
-    "Bundle": "toolkit.models.bundle",
-    "Data": "toolkit.data.types",
+    "Batch": "toolkit.types.data",
+    "BatchKey": "toolkit.types.data",
+    "Bundle": "toolkit.inference.bundle",
+    "Data": "toolkit.types.data",
     "ExitCode": "toolkit.errors",
-    "Figure": "toolkit.run.report",
-    "ImageError": "toolkit.data.decode",
-    "IndexBatch": "toolkit.data.types",
-    "Option": "toolkit.hooks.types",
-    "OptimizerSetup": "toolkit.hooks.types",
+    "Figure": "toolkit.types.results",
+    "ImageError": "toolkit.data.io.decode",
+    "IndexBatch": "toolkit.types.data",
+    "Option": "toolkit.types.options",
+    "OptimizerSetup": "toolkit.types.options",
     "Recipe": "toolkit.recipe.sections",
-    "Result": "toolkit.run.report",
+    "Result": "toolkit.types.results",
     "Run": "toolkit.run.run",
-    "SampleIndex": "toolkit.data.types",
+    "SampleIndex": "toolkit.types.data",
     "Section": "toolkit.recipe.sections",
     "Stage": "toolkit.types.progress",
     "StageSection": "toolkit.recipe.sections",
     "Survey": "toolkit.types.survey",
     "SurveyKeys": "toolkit.types.survey",
     "SurveyPart": "toolkit.types.survey",
-    "Table": "toolkit.run.report",
+    "Table": "toolkit.types.results",
     "VtkError": "toolkit.errors",
-    "find_images": "toolkit.data.image_files",
+    "find_images": "toolkit.data.io.image_files",
     "hookimpl": "toolkit.hooks.markers",
-    "read_image": "toolkit.data.image_files",
-    "read_mask": "toolkit.data.image_files",
+    "read_image": "toolkit.data.io.image_files",
+    "read_mask": "toolkit.data.io.image_files",
 }
 
 __all__ = [

@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from toolkit import Recipe, Section
-from toolkit.data.sections import ImageData
+from toolkit.bounds import MOST_STAGES, Exponent, Factor, Positive, Share
 from toolkit.data.sources import CoreSource
 from toolkit.data.sources.unicode_forms import LabelName
-from toolkit.models.sections import ImageStage, Inference, ModelChoice
-from toolkit.recipe.bounds import MOST_STAGES, Exponent, Factor, Positive, Share
+from toolkit.labelled_images.data_sections import ImageData
+from toolkit.labelled_images.model_sections import ImageStage, Inference, ModelChoice
 from vtk_classification.drawn import Drawn
 
 SourceChoice = Annotated[CoreSource | Drawn, Field(discriminator="name")]

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Data
-from toolkit.data.balance import EpochDraw, inverse_frequency, resampled
-from toolkit.data.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
-from toolkit.data.datasets import build_dataset
-from toolkit.data.images import (
+from toolkit.data.loading.balance import EpochDraw, inverse_frequency, resampled
+from toolkit.data.loading.datasets import build_dataset
+from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.sources.index import Index, joined
+from toolkit.data.sources.stamps import stamps_of
+from toolkit.labelled_images.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
+from toolkit.labelled_images.data import (
     batch_transform,
     build_preprocess,
     cut_for,
@@ -19,10 +22,7 @@ from toolkit.data.images import (
     on_bad_image,
     tell_kept,
 )
-from toolkit.data.sources import Found, ImageArrays
-from toolkit.data.sources.index import Index, joined
-from toolkit.data.sources.stamps import stamps_of
-from toolkit.models.build import planned_download
+from toolkit.labelled_images.model import planned_download
 from vtk_classification.config import ClassificationRecipe
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from toolkit import ExitCode, VtkError
-from toolkit.data.balance import effective_number, inverse_frequency
-from toolkit.data.mixing import loss_targets
+from toolkit.data.augment.mixing import loss_targets
+from toolkit.data.loading.balance import effective_number, inverse_frequency
 from toolkit.data.sources.missing import listed
-from toolkit.models import losses
+from toolkit.labelled_images import losses
 from vtk_classification.config import FocalLoss
 
 if TYPE_CHECKING:

@@ -42,15 +42,15 @@ class Classification:
     @hookimpl
     def vtk_survey(self, recipe: ClassificationRecipe) -> Survey:
         """Every image with its labels and split, for ``vtk check``."""
-        from toolkit.data.images import fresh_cut
-        from toolkit.data.report.survey import survey_images
+        from toolkit.labelled_images.data import fresh_cut
+        from toolkit.labelled_images.survey import survey_images
 
         return survey_images(recipe, fresh_cut)
 
     @hookimpl
     def vtk_model(self, recipe: ClassificationRecipe, data: Data) -> nn.Module:
         """A plain network or a backbone."""
-        from toolkit.models.build import build_model
+        from toolkit.labelled_images.model import build_model
 
         return build_model(recipe.model, data)
 
@@ -71,7 +71,7 @@ class Classification:
     @hookimpl
     def vtk_stage_start(self, run: Run, stage: Stage) -> None:
         """Freezes and thaws what the stage says."""
-        from toolkit.models.build import set_trainable
+        from toolkit.labelled_images.model import set_trainable
 
         recipe: Any = run.recipe
         section: Any = stage.section
@@ -80,7 +80,7 @@ class Classification:
     @hookimpl
     def vtk_inference(self, recipe: ClassificationRecipe, model: nn.Module) -> nn.Module | None:
         """Averaged over views, if the recipe says so."""
-        from toolkit.models.tta import with_views
+        from toolkit.labelled_images.tta import with_views
 
         return with_views(model, recipe.inference, "softmax")
 

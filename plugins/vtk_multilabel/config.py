@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from toolkit import Recipe, Section
-from toolkit.data.belonging import GroupBy
-from toolkit.data.sections import ClassNames, ImageData
+from toolkit.bounds import MOST_STAGES, Exponent, Positive, Share
 from toolkit.data.sources.unicode_forms import LabelName
-from toolkit.models.sections import ImageStage, Inference, ModelChoice
-from toolkit.recipe.bounds import MOST_STAGES, Exponent, Positive, Share
+from toolkit.data.splits.groups import GroupBy
+from toolkit.labelled_images.data_sections import ClassNames, ImageData
+from toolkit.labelled_images.model_sections import ImageStage, Inference, ModelChoice
 from vtk_multilabel.csv_labels import CsvLabels
 from vtk_multilabel.sources import SourceChoice
 

@@ -213,7 +213,7 @@ class CsvLabels(Source):
 
     def survey(self) -> Survey:
         """Every line whose image is there; the other lines, and images without a line, are faults."""
-        from toolkit.data.report.listing import missing_rows, unlisted
+        from toolkit.data.sources.listing import missing_rows, unlisted
         from toolkit.data.sources.survey import survey_of
 
         tables, faults = self._tables(), []

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Data, ExitCode, VtkError
-from toolkit.data.balance import EpochDraw, label_rarity, resampled
-from toolkit.data.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
-from toolkit.data.datasets import build_dataset
-from toolkit.data.images import (
+from toolkit.data.loading.balance import EpochDraw, label_rarity, resampled
+from toolkit.data.loading.datasets import build_dataset
+from toolkit.data.multi_hot import MultiHot
+from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.sources.index import Index, joined
+from toolkit.data.sources.missing import listed
+from toolkit.data.sources.stamps import stamps_of
+from toolkit.labelled_images.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
+from toolkit.labelled_images.data import (
     batch_transform,
     build_preprocess,
     cut_for,
@@ -20,12 +25,7 @@ from toolkit.data.images import (
     on_bad_image,
     tell_kept,
 )
-from toolkit.data.multi_hot import MultiHot
-from toolkit.data.sources import Found, ImageArrays
-from toolkit.data.sources.index import Index, joined
-from toolkit.data.sources.missing import listed
-from toolkit.data.sources.stamps import stamps_of
-from toolkit.models.build import planned_download
+from toolkit.labelled_images.model import planned_download
 from vtk_multilabel.csv_labels import CsvLabels
 
 if TYPE_CHECKING:

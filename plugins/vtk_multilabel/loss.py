@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from toolkit.data.balance import positive_weights
-from toolkit.data.mixing import loss_targets
-from toolkit.models import losses
+from toolkit.data.augment.mixing import loss_targets
+from toolkit.data.loading.balance import positive_weights
+from toolkit.labelled_images import losses
 from vtk_multilabel.config import AsymmetricLoss, BinaryCrossEntropyLoss, FocalLoss
 from vtk_multilabel.data import require_labels
 

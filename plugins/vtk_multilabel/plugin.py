@@ -45,15 +45,15 @@ class Multilabel:
     @hookimpl
     def vtk_survey(self, recipe: MultilabelRecipe) -> Survey:
         """Every image with its labels and split, for ``vtk check``."""
-        from toolkit.data.images import fresh_cut
-        from toolkit.data.report.survey import survey_images
+        from toolkit.labelled_images.data import fresh_cut
+        from toolkit.labelled_images.survey import survey_images
 
         return survey_images(recipe, fresh_cut)
 
     @hookimpl
     def vtk_model(self, recipe: MultilabelRecipe, data: Data) -> nn.Module:
         """A plain network or a backbone with one output for each label."""
-        from toolkit.models.build import build_model
+        from toolkit.labelled_images.model import build_model
 
         return build_model(recipe.model, data)
 
@@ -74,7 +74,7 @@ class Multilabel:
     @hookimpl
     def vtk_stage_start(self, run: Run, stage: Stage) -> None:
         """Freezes and thaws what the stage says."""
-        from toolkit.models.build import set_trainable
+        from toolkit.labelled_images.model import set_trainable
 
         recipe: Any = run.recipe
         section: Any = stage.section
@@ -83,7 +83,7 @@ class Multilabel:
     @hookimpl
     def vtk_inference(self, recipe: MultilabelRecipe, model: nn.Module) -> nn.Module | None:
         """Averaged over views, if the recipe says so."""
-        from toolkit.models.tta import with_views
+        from toolkit.labelled_images.tta import with_views
 
         return with_views(model, recipe.inference, "sigmoid")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit import Bundle
-    from toolkit.models.bundle_form import LabelMeta
+    from toolkit.inference.bundle_schema import LabelMeta
 
 
 def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
@@ -20,8 +20,8 @@ def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
     Raises:
         ImageError: for the first file that is no image.
     """
-    from toolkit.models.bundle_form import label_meta
-    from toolkit.models.outputs import file_outputs
+    from toolkit.inference.bundle_schema import label_meta
+    from toolkit.inference.outputs import file_outputs
 
     if not inputs:
         return []

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit import Figure, Table
-from toolkit.run.figure_text import figure_text
-from toolkit.run.sample_sheet import sample_sheet
+from toolkit.labelled_images.sample_sheet import sample_sheet
+from toolkit.report.figure_text import figure_text
 
 if TYPE_CHECKING:
     from pathlib import Path

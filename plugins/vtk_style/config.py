@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from toolkit import Recipe, Section, StageSection
-from toolkit.recipe import optimizers
-from toolkit.recipe.bounds import MOST_STAGES, Amount, History, Positive, Steps
+from toolkit.bounds import MOST_STAGES, Amount, History, Positive, Steps
+from toolkit.optim import sections_optimizers as optimizers
 from toolkit.recipe.sections import InferenceSection, LoaderSection, TrainSection
 from vtk_style.pyramid import level_sizes, shared_steps
 

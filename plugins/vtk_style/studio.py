@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit import ExitCode, Run, Stage, VtkError
-from toolkit.run.files import whole_file
+from toolkit.system.files import whole_file
 from vtk_style.buffers import apart, trim
 from vtk_style.config import LBFGS, StyleRecipe, StyleStage
 from vtk_style.initial import initial_image

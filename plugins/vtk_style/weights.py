@@ -13,7 +13,7 @@ from torch import Tensor
 
 from toolkit import ExitCode, VtkError
 from toolkit.models.weights import hub_folder
-from toolkit.os_errors import os_error
+from toolkit.system.os_errors import os_error
 from vtk_style.taps import CHANNELS, pooled_after
 from vtk_style.trunk import MEAN, STD
 

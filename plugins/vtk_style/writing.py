@@ -17,7 +17,7 @@ from torch import Tensor
 
 from toolkit import ExitCode, VtkError
 from toolkit.recipe import embedded
-from toolkit.run.files import write_atomic
+from toolkit.system.files import write_atomic
 from vtk_style.tiff import encode_tiff
 
 Bits = Literal[8, 16]

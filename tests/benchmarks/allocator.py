@@ -51,8 +51,8 @@ def one_round(side: str, steps: int) -> tuple[float, float]:
 
     from toolkit.recipe.load import load_text
     from toolkit.run.loop import fit
-    from toolkit.run.machine import tune_allocator
     from toolkit.run.setup import prepare
+    from toolkit.system.allocator import tune_allocator
 
     if side == "on" and not tune_allocator():
         raise SystemExit("the allocator cannot be set here")

@@ -26,9 +26,9 @@ import scipy.fft
 from harness import compare, save, table
 from PIL import Image
 
-from toolkit.data.fingerprints import Look, look_groups, near_pairs
-from toolkit.data.report.data_report import check_data
 from toolkit.data.sources import Folder
+from toolkit.data.splits.fingerprints import Look, look_groups, near_pairs
+from toolkit.data_audit.data_report import check_data
 
 PICTURES = 600
 HASHES = 100_000

@@ -24,14 +24,14 @@ import torch  # noqa: E402
 from harness import compare, save, table  # noqa: E402
 from photographs import SIZES, write_photographs  # noqa: E402
 
-from toolkit.data.augment import Preset  # noqa: E402
-from toolkit.data.datasets import build_dataset  # noqa: E402
-from toolkit.data.loaders import Kind, build_loader  # noqa: E402
+from toolkit.data.augment.augment import Preset  # noqa: E402
+from toolkit.data.loading.datasets import build_dataset  # noqa: E402
+from toolkit.data.loading.image_cache import CacheChoice, CacheSection, Keep  # noqa: E402
+from toolkit.data.loading.loaders import Kind, build_loader  # noqa: E402
 from toolkit.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess  # noqa: E402
-from toolkit.data.reading import CacheChoice, CacheSection, Keep  # noqa: E402
 from toolkit.data.sources import ImageFiles  # noqa: E402
-from toolkit.data.types import IndexBatch  # noqa: E402
 from toolkit.system.opencv import cv2  # noqa: E402
+from toolkit.types.data import IndexBatch  # noqa: E402
 
 BATCH, WORKERS = 32, 2
 COUNTS = {"500 × 375": 64, "3 MP": 6, "12 MP": 3}

@@ -65,7 +65,7 @@ def until_first_step(folder: Path) -> None:
     from rich.console import Console
 
     from toolkit.cli.target import load_target, read_target
-    from toolkit.run.plan import _try_step
+    from toolkit.run.dry_run import _try_step
     from toolkit.run.setup import prepare
 
     sets = ("train.device=cpu", "train.precision=fp32", "data.image_size=16", "model={name: cnn, channels: [4]}")

@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from harness import compare, save, table
 
-from toolkit.data.label_sets import iterative_stratification
+from toolkit.data.splits.stratified_multilabel import iterative_stratification
+from toolkit.report.run_page import write_report
 from toolkit.run.meters import OutputBuffer
-from toolkit.run.report import Result
-from toolkit.run.report_page import write_report
+from toolkit.types.results import Result
 from vtk_classification.metrics import build_metrics
 from vtk_classification.report import report
 from vtk_multilabel.csv_labels import CsvLabels

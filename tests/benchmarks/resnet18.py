@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
-from toolkit.run.machine import tune_allocator, tune_environment  # noqa: E402
+from toolkit.system.allocator import tune_allocator, tune_environment  # noqa: E402
 
 UNTUNED = "--untuned" in sys.argv
 if not UNTUNED:

@@ -25,11 +25,11 @@ import torch  # noqa: E402
 from harness import compare, save, table  # noqa: E402
 from torch import nn  # noqa: E402
 
-from toolkit.data.augment import AugmentStep  # noqa: E402
-from toolkit.data.datasets import ArrayDataset  # noqa: E402
-from toolkit.data.loaders import build_loader  # noqa: E402
+from toolkit.data.augment.augment import AugmentStep  # noqa: E402
+from toolkit.data.loading.datasets import ArrayDataset  # noqa: E402
+from toolkit.data.loading.loaders import build_loader  # noqa: E402
 from toolkit.data.preprocess import Preprocess  # noqa: E402
-from toolkit.run.machine import tune_allocator  # noqa: E402
+from toolkit.system.allocator import tune_allocator  # noqa: E402
 from toolkit.system.precision import PrecisionPlan, auto_precision  # noqa: E402
 
 BATCH = 64

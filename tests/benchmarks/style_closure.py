@@ -20,7 +20,7 @@ import torch  # noqa: E402
 from harness import compare, save, table  # noqa: E402
 from style_plain import PlainStyle, pair, start  # noqa: E402
 
-from toolkit.run.machine import tune_allocator  # noqa: E402
+from toolkit.system.allocator import tune_allocator  # noqa: E402
 from toolkit.system.precision import PrecisionPlan, auto_precision  # noqa: E402
 
 

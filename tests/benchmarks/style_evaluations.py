@@ -20,7 +20,7 @@ import torch  # noqa: E402
 from harness import save, table  # noqa: E402
 from style_plain import start  # noqa: E402
 
-from toolkit.run.machine import tune_allocator  # noqa: E402
+from toolkit.system.allocator import tune_allocator  # noqa: E402
 from vtk_style.lbfgs import LBFGS  # noqa: E402
 
 

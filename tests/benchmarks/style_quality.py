@@ -21,8 +21,8 @@ from rich.console import Console  # noqa: E402
 from style_plain import PlainStyle, pair, recipe, start  # noqa: E402
 
 from toolkit import hookimpl  # noqa: E402
-from toolkit.run.machine import tune_allocator  # noqa: E402
 from toolkit.run.setup import prepare  # noqa: E402
+from toolkit.system.allocator import tune_allocator  # noqa: E402
 
 
 class Watcher:

@@ -9,7 +9,7 @@ import pytest
 
 from toolkit.cli.failures import report
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.signals import Interrupted
+from toolkit.system.signals import Interrupted
 
 EXIT_HINT = "\n  only vtk itself may end: its author must raise toolkit.VtkError, or return\n"
 

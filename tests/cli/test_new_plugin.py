@@ -19,7 +19,7 @@ from installed import Environment, build_wheel, make_environment
 import toolkit
 from toolkit import VtkError
 from toolkit.cli import main
-from toolkit.scaffold import SUMMARIES, create, read_name, supported_range
+from toolkit.scaffold.scaffold import SUMMARIES, create, read_name, supported_range
 
 LONGEST = "twenty-letters-at-it"
 KINDS = ("task", "extension")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.cli.output import print_json, print_table
-from toolkit.run.jsonable import finite
+from toolkit.system.jsonable import finite
 
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

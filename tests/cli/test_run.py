@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import ExitCode
-from toolkit.run.checkpoints import CheckpointStore
+from toolkit.run.checkpoint.store import CheckpointStore
 
 
 def test_the_result_is_on_stdout_and_the_rest_on_stderr(vtk: Callable, here: Path) -> None:

@@ -27,7 +27,7 @@ from toolkit.cli import main
 from toolkit.cli.output import print_json
 from toolkit.cli.predict import as_csv_text, flat
 from toolkit.errors import ExitCode
-from toolkit.printable import printable, printable_text
+from toolkit.system.printable import printable, printable_text
 from toolkit.system.terminal import PrintableConsole
 
 HOSTILE = "a\x1b]0;PWN\x07\x9b2J\u202egnp\r\x08b"

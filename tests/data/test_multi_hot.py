@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from toolkit.data.balance import label_rarity
-from toolkit.data.dealing import deal_groups
-from toolkit.data.label_sets import iterative_stratification
-from toolkit.data.limit import limited
+from toolkit.data.loading.balance import label_rarity
 from toolkit.data.multi_hot import MultiHot, stacked
 from toolkit.data.sources.index import Found, ImageArrays
+from toolkit.data.splits.stratified_groups import deal_groups
+from toolkit.data.splits.stratified_multilabel import iterative_stratification
+from toolkit.data.splits.subsample import limited
 from toolkit.errors import VtkError
 
 MATRICES = arrays.arrays(np.int64, st.tuples(st.integers(1, 24), st.integers(1, 6)), elements=st.integers(0, 1))

@@ -15,7 +15,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from toolkit.data.preprocess import Normalize, Preprocess
-from toolkit.data.types import Batch
+from toolkit.types.data import Batch
 
 
 def photograph(height: int, width: int) -> np.ndarray:

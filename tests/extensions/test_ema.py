@@ -8,11 +8,11 @@ from safetensors.torch import load_file
 
 from toolkit import hookimpl
 from toolkit.errors import VtkError
-from toolkit.models.bundle import Bundle
+from toolkit.inference.bundle import Bundle
+from toolkit.run.checkpoint.policy import best_store, checkpoint_store
+from toolkit.run.checkpoint.state import restore_early
 from toolkit.run.finish import finish
-from toolkit.run.keeping import best_store, checkpoint_store
 from toolkit.run.loop import fit
-from toolkit.run.snapshot import restore_early
 
 
 class Weights:

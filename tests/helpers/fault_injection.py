@@ -181,7 +181,7 @@ def _write(handle: int, data: Any, /) -> int:
 
 def watch_exchange() -> None:
     """Count the exchanges of two directories too, which go past Python."""
-    from toolkit.run import exchange
+    from toolkit.system import exchange
 
     swap = exchange.swap
 

@@ -39,7 +39,7 @@ from PIL import Image
 from toolkit.cli import main as vtk
 from toolkit.errors import ExitCode
 from toolkit.run import finish
-from toolkit.run.keeping import checkpoint_store
+from toolkit.run.checkpoint.policy import checkpoint_store
 
 RECIPE = """
 task: classification

@@ -24,7 +24,7 @@ from rich.console import Console
 from toolkit.hooks.catalogue import Catalogue, Plugin
 from toolkit.recipe.load import load_text
 from toolkit.run import step as step_module
-from toolkit.run.keeping import best_store, checkpoint_store
+from toolkit.run.checkpoint.policy import best_store, checkpoint_store
 from toolkit.run.runner import execute
 
 RECIPE = """

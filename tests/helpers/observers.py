@@ -12,14 +12,14 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from toolkit.data.types import Batch
 from toolkit.inference.precision import answers_in
+from toolkit.optim.optimizers import build_optimizer
 from toolkit.run.batches import training_batches
 from toolkit.run.loop import evaluation_loader, fit, training_loader
-from toolkit.run.optimizers import build_optimizer
 from toolkit.run.run import Run
 from toolkit.run.setup import prepare
 from toolkit.run.stages import plan_stages
+from toolkit.types.data import Batch
 
 
 def _run(resolved: Any) -> Run:
@@ -218,7 +218,7 @@ def source(resolved: Any) -> Any:
 
 def downloads(resolved: Any) -> Any:
     """What would be fetched."""
-    from toolkit.models.build import planned_download
+    from toolkit.labelled_images.model import planned_download
 
     return resolved.recipe.data.source.downloads(), planned_download(resolved.recipe.model)
 

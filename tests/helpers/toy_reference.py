@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from toy_task import NoisyNumbers
 
-from toolkit.data.order import SampleOrder
+from toolkit.data.loading.sampler import SampleOrder
 
 
 def reference_epochs(seed: int, epochs: int, batch_size: int) -> torch.Tensor:

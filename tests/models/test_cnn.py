@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from toolkit.errors import VtkError
+from toolkit.labelled_images.model_sections import CnnModel
 from toolkit.models.cnn import Cnn
-from toolkit.models.cnn_forms import PRESETS, CnnForm, Preset
-from toolkit.models.parts import heads
-from toolkit.models.sections import CnnModel
+from toolkit.models.cnn_presets import PRESETS, CnnForm, Preset
+from toolkit.models.heads import heads
 
 # Per layer: outputs x (inputs x kernel area) weights and one bias an output.
 BY_HAND = {

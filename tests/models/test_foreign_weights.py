@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.labelled_images.model import planned_download
+from toolkit.labelled_images.model_sections import BackboneModel
 from toolkit.models.backbones import create
-from toolkit.models.build import planned_download
-from toolkit.models.sections import BackboneModel
 
 ARCH = "torchvision:shufflenet_v2_x0_5"
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.recipe.load import load_recipe, load_text
-from toolkit.recipe.nodes import leaves, to_python
 from toolkit.recipe.resolved import ResolvedRecipe, dump_yaml
-from toolkit.recipe.text import compose_file
+from toolkit.recipe.yaml.nodes import leaves, to_python
+from toolkit.recipe.yaml.text import compose_file
 
 FULL = """\
 seed: 3

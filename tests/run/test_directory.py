@@ -15,9 +15,9 @@ import pytest
 from filelock import FileLock
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run import lock
 from toolkit.run.directory import open_directory, require_own, require_run
 from toolkit.run.status import begin_status, end_status, read_status, write_status
+from toolkit.system import lock
 
 
 def test_a_new_run_gets_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from toolkit import hookimpl
-from toolkit.models.bundle import Bundle
+from toolkit.inference.bundle import Bundle
 from toolkit.run.finish import finish
 from toolkit.run.loop import fit
 from toolkit.run.run import Run

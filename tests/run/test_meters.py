@@ -9,9 +9,9 @@ import torch
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
-from toolkit.data.types import Batch
-from toolkit.run import state_file
+from toolkit.run.checkpoint import format as state_file
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
+from toolkit.types.data import Batch
 
 
 def test_means_are_weighted_by_samples_and_do_not_depend_on_when_they_are_read() -> None:

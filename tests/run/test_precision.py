@@ -19,10 +19,10 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_recipe, load_text
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.recipe.sections import TrainSection
-from toolkit.run.keeping import checkpoint_store
+from toolkit.run.checkpoint.policy import checkpoint_store
+from toolkit.run.checkpoint.resume import changed_start
 from toolkit.run.precision import plan_precision, precision_formats, settle_precision
 from toolkit.run.runner import execute
-from toolkit.run.same_start import changed_start
 from toolkit.run.setup import prepare
 from toolkit.system.precision import auto_precision
 

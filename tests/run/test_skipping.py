@@ -13,7 +13,7 @@ import torch
 from toy_task import NoisyNumbers
 
 from toolkit import ImageError, read_image, read_mask
-from toolkit.data.loaders import Loader, build_loader
+from toolkit.data.loading.loaders import Loader, build_loader
 from toolkit.errors import VtkError
 from toolkit.run.loop import fit
 from toolkit.run.run import Run

@@ -19,8 +19,8 @@ from torch.nn.functional import cross_entropy
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_text
 from toolkit.recipe.resolved import ResolvedRecipe
+from toolkit.run.evaluate_run import reevaluate
 from toolkit.run.meters import LossMeter
-from toolkit.run.reevaluate import reevaluate
 from toolkit.run.runner import Outcome, execute
 
 QUIET = "extensions: {checkpoints: false, early_stopping: false, metrics: false, progress: false, tensorboard: false}\n"

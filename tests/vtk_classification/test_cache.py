@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 from toolkit.recipe.load import load_text
-from toolkit.run.plan import make_plan
+from toolkit.run.dry_run import make_plan
 from toolkit.run.setup import prepare
 
 RECIPE = """

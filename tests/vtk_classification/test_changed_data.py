@@ -15,7 +15,7 @@ from rich.console import Console
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_recipe
-from toolkit.run.reevaluate import Evaluation, reevaluate
+from toolkit.run.evaluate_run import Evaluation, reevaluate
 from toolkit.run.runner import Outcome, execute
 from toolkit.run.status import read_status
 from toolkit.types import stamps

@@ -137,7 +137,7 @@ def test_the_page_shows_what_enters_the_model(photos: Path, check: Check, tmp_pa
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)" alt="(\w+/[\w.]+)"', page.read_text())
     assert len(pictures) == 16
     assert {name[:3] for _, name in pictures} == {"cat", "dog"}
-    from toolkit.data.decode import decode
+    from toolkit.data.io.decode import decode
     from toolkit.data.preprocess import Preprocess
 
     data, name = pictures[0]
@@ -165,9 +165,9 @@ def test_drawings_in_memory(check: Check) -> None:
 
 
 def test_a_copy_in_memory_is_found(check: Check, photos: Path) -> None:
-    from toolkit.data.report.data_report import check_data
     from toolkit.data.sources import ImageArrays
     from toolkit.data.sources.survey import survey_of
+    from toolkit.data_audit.data_report import check_data
 
     images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), dtype=np.uint8)
     test = images[:2].copy()
@@ -199,7 +199,7 @@ def test_the_samples_are_those_of_the_first_epoch(make_run: Callable[..., Run], 
 def test_near_copies_are_looked_for_once_for_plan_and_report(
     by_class: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from toolkit.data import fingerprints
+    from toolkit.data.splits import fingerprints
 
     calls: list[int] = []
     find = fingerprints.duplicate_groups

@@ -14,7 +14,7 @@ import pytest
 
 from toolkit.cli import main
 from toolkit.errors import ExitCode, VtkError
-from toolkit.models.bundle import Bundle
+from toolkit.inference.bundle import Bundle
 from toolkit.recipe.load import load_text
 
 BASE = """

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.data.mixing import Mixed
-from toolkit.data.types import Batch, BatchKey
+from toolkit.data.augment.mixing import Mixed
 from toolkit.errors import ExitCode, VtkError
-from toolkit.models.tta import TestTimeAugmentation
+from toolkit.labelled_images.tta import TestTimeAugmentation
 from toolkit.recipe.load import load_text
 from toolkit.run.finish import evaluate_final
 from toolkit.run.loop import fit
 from toolkit.run.run import Run
 from toolkit.run.setup import prepare
+from toolkit.types.data import Batch, BatchKey
 from vtk_classification.loss import build_loss, class_weights
 
 MakeRun = Callable[..., Run]
@@ -64,7 +64,7 @@ def test_each_loss_trains_in_its_own_way(digits: MakeRun) -> None:
 
 
 def test_class_weights_come_from_the_training_images(digits: MakeRun) -> None:
-    from toolkit.data.balance import effective_number, inverse_frequency
+    from toolkit.data.loading.balance import effective_number, inverse_frequency
 
     run = digits()
     counts = np.bincount(run.data.train.targets, minlength=10)

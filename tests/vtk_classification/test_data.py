@@ -11,11 +11,11 @@ import pytest
 import torch
 from rich.console import Console
 
-from toolkit.data.types import IndexBatch
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.run import Run
 from toolkit.run.setup import build_data, new_run
+from toolkit.types.data import IndexBatch
 
 MakeRun = Callable[..., Run]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toolkit.data.decode import decode
+from toolkit.data.io.decode import decode
 from toolkit.data.sources import Found, ImageArrays, ImageFiles
 from toolkit.errors import ExitCode, VtkError
 from vtk_classification.drawn import Drawn
@@ -99,7 +99,7 @@ def test_a_small_model_learns_what_an_untrained_one_cannot_tell(cache: Path) -> 
     import torch
     from torch import nn
 
-    from toolkit.data.datasets import build_dataset
+    from toolkit.data.loading.datasets import build_dataset
     from toolkit.data.preprocess import Preprocess
 
     torch.manual_seed(0)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_recipe
-from toolkit.run.plan import make_plan
+from toolkit.run.dry_run import make_plan
 from toolkit.run.runner import execute
 
 BASE = """

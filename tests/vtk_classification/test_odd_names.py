@@ -12,7 +12,7 @@ import pytest
 
 from toolkit.cli import main
 from toolkit.errors import ExitCode
-from toolkit.run.files import write_error
+from toolkit.system.files import write_error
 
 SMALL = ["--set", "data.image_size=24", "--set", "model={name: cnn, channels: [4]}", "--set", "train.epochs=1"]
 NO_UTF8 = os.fsdecode(b"no\xff.jpg")

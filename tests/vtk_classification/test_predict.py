@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from toolkit import Bundle
-from toolkit.data.types import IndexBatch
 from toolkit.errors import VtkError
+from toolkit.types.data import IndexBatch
 from vtk_classification.predict import predict
 
 pytestmark = pytest.mark.formats

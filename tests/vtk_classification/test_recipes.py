@@ -83,7 +83,7 @@ def test_the_three_models_of_cats_and_dogs() -> None:
 
 @pytest.mark.parametrize("name", DOWNLOADED)
 def test_a_demo_downloads_nothing(name: str) -> None:
-    from toolkit.models.build import planned_download
+    from toolkit.labelled_images.model import planned_download
 
     recipe = load_recipe(name, demo=True).recipe
     assert recipe.data.source.downloads() == []

@@ -24,9 +24,9 @@ from sklearn.metrics import (
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from toolkit.report.run_page import write_report
 from toolkit.run.meters import OutputBuffer
-from toolkit.run.report import Figure, Result, Table
-from toolkit.run.report_page import write_report
+from toolkit.types.results import Figure, Result, Table
 from vtk_classification.confusions import Confusions
 from vtk_classification.metrics import build_metrics, counted
 from vtk_classification.report import class_table, confusion_figure, report

@@ -12,7 +12,7 @@ import pytest
 
 from toolkit.cli import main
 from toolkit.errors import ExitCode
-from toolkit.models.bundle import Bundle
+from toolkit.inference.bundle import Bundle
 from toolkit.run.run import Run
 
 RECIPE = """

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from toolkit.data.manifest import apply_manifest, manifest_of, read_manifest, write_manifest
+from toolkit.data.splits.manifest import apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.errors import ExitCode, VtkError
 from vtk_multilabel.csv_labels import CsvLabels
 

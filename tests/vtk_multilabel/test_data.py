@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from toolkit.data.manifest import MANIFEST
+from toolkit.data.splits.manifest import MANIFEST
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe.load import load_text
 from toolkit.run.setup import build_data, new_run
@@ -79,7 +79,7 @@ def test_thresholds_are_not_tuned_without_validation(make_run, colour_text):
 
 
 def test_the_weighted_sampler_draws_rare_labels_more_often(make_run, colour_text):
-    from toolkit.data.balance import label_rarity
+    from toolkit.data.loading.balance import label_rarity
 
     data = make_run("data.sampler=weighted", text=colour_text).data
     targets = targets_of(data.train.dataset)

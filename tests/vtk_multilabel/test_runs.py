@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from toolkit.cli import main
-from toolkit.models.bundle import Bundle
+from toolkit.inference.bundle import Bundle
 from toolkit.run.finish import finish
 from toolkit.run.loop import fit
 from vtk_multilabel.metrics import build_metrics

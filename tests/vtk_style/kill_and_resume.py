@@ -22,9 +22,9 @@ from rich.console import Console
 
 from toolkit.recipe.load import load_text
 from toolkit.run import runner
+from toolkit.run.checkpoint.policy import checkpoint_store
 from toolkit.run.finish import Finished
-from toolkit.run.keeping import checkpoint_store
-from toolkit.run.report import Result
+from toolkit.types.results import Result
 from vtk_style.objective import Objective
 
 RECIPE = """

@@ -16,8 +16,8 @@ from toolkit.cli.failures import report
 from toolkit.cli.streams import own_streams
 from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
 from toolkit.errors import ExitCode
-from toolkit.memory_limit import require_loadable_torch
 from toolkit.system.environ import restore_environment
+from toolkit.system.memory_limit import require_loadable_torch
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",

@@ -14,7 +14,7 @@ from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
 
 if TYPE_CHECKING:
-    from toolkit.run.bench_result import Bench
+    from toolkit.profile.bench_result import Bench
 
 EXAMPLES = """
 vtk bench recipes/catsdogs.yaml --demo
@@ -63,10 +63,10 @@ def _measure(resolved: Any, seconds: float) -> Bench:
     """The measurement in a directory that vanishes again."""
     import tempfile
 
-    from toolkit.run.bench import measure
-    from toolkit.run.machine import tune_allocator
-    from toolkit.run.signals import catch_signals
+    from toolkit.profile.bench import measure
+    from toolkit.system.allocator import tune_allocator
     from toolkit.system.process import alone
+    from toolkit.system.signals import catch_signals
     from toolkit.system.terminal import progress_console
 
     tune_allocator()

@@ -19,9 +19,9 @@ from toolkit.errors import ExitCode, VtkError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from toolkit.data.report.data_report import DataReport
+    from toolkit.data_audit.data_report import DataReport
     from toolkit.recipe.resolved import ResolvedRecipe
-    from toolkit.run.plan import Plan, StagePlan
+    from toolkit.run.dry_run import Plan, StagePlan
 
 EXAMPLES = """
 vtk check digits
@@ -89,7 +89,7 @@ def command(
         require_folder(page)
     resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
 
-    from toolkit.run.plan import make_plan
+    from toolkit.run.dry_run import make_plan
     from toolkit.system.terminal import progress_console
 
     console = progress_console()
@@ -126,7 +126,7 @@ def problem_of_place(plan: Plan, out: Path | None) -> VtkError | None:
 
 def look_through(resolved: ResolvedRecipe, plan: Plan, console: Console) -> DataReport | None:
     """The report on the data; None where they cannot even be listed, which then is the plan's problem."""
-    from toolkit.run.data_report import report_on
+    from toolkit.data_audit.audit_run import report_on
 
     try:
         return report_on(resolved, console=console)
@@ -137,7 +137,7 @@ def look_through(resolved: ResolvedRecipe, plan: Plan, console: Console) -> Data
 
 def require_folder(page: Path) -> None:
     """Told before anything is read, not after."""
-    from toolkit.run.disk_errors import write_error
+    from toolkit.system.disk_errors import write_error
 
     folder = page.absolute().parent
     try:
@@ -152,8 +152,8 @@ def require_folder(page: Path) -> None:
 
 def write_page(found: DataReport, page: Path) -> None:
     """The page, whole or not at all."""
-    from toolkit.data.report.page import as_page
-    from toolkit.run.files import write_atomic
+    from toolkit.data_audit.page import as_page
+    from toolkit.system.files import write_atomic
 
     write_atomic(page, as_page(found), flag="--html")
     echo(f"the page is {page}", err=True)
@@ -161,7 +161,7 @@ def write_page(found: DataReport, page: Path) -> None:
 
 def show_report(found: DataReport) -> None:
     """The report for people."""
-    from toolkit.data.report.text import as_text
+    from toolkit.data_audit.text import as_text
 
     echo()
     for line in as_text(found):

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from toolkit.printable import printable_text
+from toolkit.system.printable import printable_text
 
 __all__ = ["echo", "echo_exact"]
 

@@ -14,7 +14,7 @@ from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags
 
 if TYPE_CHECKING:
-    from toolkit.run.reevaluate import Evaluation
+    from toolkit.run.evaluate_run import Evaluation
     from toolkit.run.run import Run
 
 EXAMPLES = """
@@ -42,8 +42,8 @@ def command(
 
     The task's own options name other data; all of their labelled samples are evaluated then.
     """
-    from toolkit.run.elsewhere import told_where_it_began
-    from toolkit.run.reevaluate import reevaluate
+    from toolkit.run.checkpoint.moved import told_where_it_began
+    from toolkit.run.evaluate_run import reevaluate
     from toolkit.system.terminal import progress_console
 
     console = progress_console()
@@ -68,7 +68,7 @@ def _display(run: Run) -> AbstractContextManager[Any]:
 
 def write_page(found: Evaluation, directory: Path) -> Path:
     """The report of the evaluation."""
-    from toolkit.run.report_page import write_report
+    from toolkit.report.run_page import write_report
 
     run = found.run
     return write_report(
@@ -107,6 +107,6 @@ def show(found: Evaluation, page: Path | None) -> None:
 
 
 def _tables(found: Evaluation) -> list[Any]:
-    from toolkit.run.report import Table
+    from toolkit.types.results import Table
 
     return [item for item in found.items if isinstance(item, Table)]

@@ -9,9 +9,9 @@ import click
 from toolkit.cli.echo import echo
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.exits import exit_error
-from toolkit.os_errors import exhausted, os_error, refused_threads, resource_error
-from toolkit.printable import printable
-from toolkit.run.signals import Interrupted
+from toolkit.system.os_errors import exhausted, os_error, refused_threads, resource_error
+from toolkit.system.printable import printable
+from toolkit.system.signals import Interrupted
 
 
 def report(error: BaseException, *, with_traceback: bool = False) -> int:
@@ -70,7 +70,7 @@ def _traceback(error: BaseException) -> None:
 
 
 def _bug(error: BaseException) -> int:
-    from toolkit.hooks.blame import blamed
+    from toolkit.hooks.attribution import blamed
     from toolkit.hooks.catalogue import Catalogue
 
     _traceback(error)

@@ -30,7 +30,7 @@ def command(name: str, kind: str, out: Path | None, license_id: str) -> None:
 
     NAME is what recipes will say, e.g. `task: shapes`. The distribution is called vtk-NAME.
     """
-    from toolkit.scaffold import create, read_name
+    from toolkit.scaffold.scaffold import create, read_name
 
     names = read_name(name)
     folder = out or Path(names.distribution)

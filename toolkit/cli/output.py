@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.cli.echo import echo, echo_exact
-from toolkit.printable import STEERING, escaped, printable
-from toolkit.run.jsonable import finite
+from toolkit.system.jsonable import finite
+from toolkit.system.printable import STEERING, escaped, printable
 
 _STEERING = re.compile(f"(?!\n)[{STEERING}]")  # of JSON with line breaks between its values; those within are escaped
 

@@ -18,7 +18,7 @@ from toolkit.hooks.entry import CORE, STATUSES, Plugin
 if TYPE_CHECKING:
     from toolkit.cli.plugin_check import Row
     from toolkit.hooks.entry import Kind
-    from toolkit.recipe.examine import Examined
+    from toolkit.recipe.plugin_check import Examined
 
 TIMEOUT = 60.0
 
@@ -110,7 +110,7 @@ def _present(rows: Sequence[Row], as_json: bool, ctx: click.Context) -> ExitCode
 def show(name: str, kind: Kind | None, as_json: bool) -> None:
     """Show what one plugin takes and does: its flags, keys, hooks and recipes. This imports it."""
     from toolkit.hooks.catalogue import Catalogue
-    from toolkit.recipe.examine import examine
+    from toolkit.recipe.plugin_check import examine
 
     catalogue = Catalogue()
     kinds: list[Kind] = [kind] if kind else ["task", "extension"]
@@ -127,7 +127,7 @@ def show(name: str, kind: Kind | None, as_json: bool) -> None:
 
 
 def _document(entry: Plugin, examined: Examined) -> dict[str, Any]:
-    from toolkit.recipe.key_rows import own_keys
+    from toolkit.recipe.schema.key_rows import own_keys
 
     flags = [
         {"flag": flag.flag, "key": flag.key, "help": flag.help, "repeatable": flag.multiple} for flag in examined.flags

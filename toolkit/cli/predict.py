@@ -22,7 +22,7 @@ from toolkit.cli.verb import Verb
 from toolkit.errors import ExitCode, VtkError
 
 if TYPE_CHECKING:
-    from toolkit.run.predict import Prediction
+    from toolkit.inference.predict import Prediction
 
 EXAMPLES = """
 vtk predict runs/digits-20260101-120000 scan.png
@@ -63,8 +63,8 @@ def command(
     paths, missing = find_files(files)
     answers = list(missing)
     if paths:
-        from toolkit.models.bundle import Bundle
-        from toolkit.run.predict import predict_files, require_predictions
+        from toolkit.inference.bundle import Bundle
+        from toolkit.inference.predict import predict_files, require_predictions
         from toolkit.system.opencv import single_threaded
 
         require_predictions(Path(run))
@@ -77,7 +77,7 @@ def command(
 
 def find_files(names: Sequence[str]) -> tuple[list[Path], list[Prediction]]:
     """The files that the arguments mean, in order, and what is not there."""
-    from toolkit.run.predict import Prediction
+    from toolkit.inference.predict import Prediction
 
     found: list[Path] = []
     missing: list[Prediction] = []

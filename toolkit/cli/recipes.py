@@ -70,7 +70,7 @@ def cp(name: str, destination: Path | None, force: bool) -> None:
     copies = _copies(recipe, target)
     if not force:
         _refuse_to_replace([path for path in copies if path.exists()])
-    from toolkit.run.files import write_atomic, write_error
+    from toolkit.system.files import write_atomic, write_error
 
     for path, content in copies.items():
         try:
@@ -83,8 +83,8 @@ def cp(name: str, destination: Path | None, force: bool) -> None:
 
 def task_of(recipe: ShippedRecipe) -> str:
     """The task that a shipped recipe, or one that it extends, names; nothing where the recipe cannot be read."""
-    from toolkit.recipe.nodes import ScalarNode
     from toolkit.recipe.source import extends_chain, read_document
+    from toolkit.recipe.yaml.nodes import ScalarNode
 
     try:
         chain = extends_chain(read_document(recipe.path))

@@ -95,7 +95,7 @@ def _taken_up(directory: Path | None) -> AbstractContextManager[None]:
     """Around a run that goes on, if it does."""
     if directory is None:
         return nullcontext()
-    from toolkit.run.elsewhere import told_where_it_began
+    from toolkit.run.checkpoint.moved import told_where_it_began
 
     return told_where_it_began(directory)
 

@@ -12,7 +12,7 @@ import click
 from toolkit.cli.verb import Verb
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.early import noted
-from toolkit.hooks.types import Option
+from toolkit.types.options import Option
 
 if TYPE_CHECKING:
     from toolkit.hooks.early import EarlyCall

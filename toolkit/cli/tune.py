@@ -13,7 +13,7 @@ from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
 
 if TYPE_CHECKING:
-    from toolkit.run.lr_finder import RangeTest
+    from toolkit.tune.lr_finder import RangeTest
 
 EXAMPLES = """
 vtk tune digits --lr
@@ -75,7 +75,7 @@ def command(
         raise click.UsageError(f"--from {first:g} must be below --to {last:g}")
     resolved = load_target(read_target(recipe), sets=sets, flags=given_flags(ctx), demo=demo, device=device)
 
-    from toolkit.run.lr_finder import draw_range_test
+    from toolkit.tune.lr_finder import draw_range_test
 
     found = _test(resolved, first, last, steps)
     _write(out, lambda path: draw_range_test(found, path))
@@ -89,11 +89,11 @@ def _test(resolved: Any, first: float, last: float, steps: int) -> RangeTest:
     """The range test in a directory that vanishes again."""
     import tempfile
 
-    from toolkit.run.lr_finder import find_rate
     from toolkit.run.setup import prepare
-    from toolkit.run.signals import catch_signals
     from toolkit.system.process import alone
+    from toolkit.system.signals import catch_signals
     from toolkit.system.terminal import progress_console
+    from toolkit.tune.lr_finder import find_rate
 
     console = progress_console()
     with tempfile.TemporaryDirectory(prefix="vtk-tune-") as scratch, alone(), catch_signals() as interrupt:
@@ -105,7 +105,7 @@ def _test(resolved: Any, first: float, last: float, steps: int) -> RangeTest:
 
 
 def _write(path: Path, draw: Any) -> None:
-    from toolkit.run.files import whole_file, write_error
+    from toolkit.system.files import whole_file, write_error
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from toolkit.printable import printable_text
+from toolkit.system.printable import printable_text
 
 NO_PLUGINS = "--no-plugins"
 TRACEBACK = "--traceback"

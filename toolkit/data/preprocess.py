@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from toolkit.data.decode import Encoded, reduction
-from toolkit.data.resize import Box, Interpolation, area_resized, filtered
-from toolkit.data.types import BatchKey
-from toolkit.recipe.bounds import Deviation, Level, Mean
-from toolkit.recipe.section import Section
+from toolkit.bounds import Deviation, Level, Mean
+from toolkit.data.io.decode import Encoded, reduction
+from toolkit.data.io.resize import Box, Interpolation, area_resized, filtered
+from toolkit.section import Section
 from toolkit.system.opencv import cv2
+from toolkit.types.data import BatchKey
 
 if TYPE_CHECKING:
     import torch

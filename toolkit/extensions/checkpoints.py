@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from toolkit import Run, Section, hookimpl
-from toolkit.recipe.bounds import MOST_EPOCHS, Epochs, Positive
+from toolkit.bounds import MOST_EPOCHS, Epochs, Positive
 
 NAME = "checkpoints"
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from toolkit.bounds import Amount, Epochs
 from toolkit.hooks.markers import hookimpl
-from toolkit.recipe.bounds import Amount, Epochs
-from toolkit.recipe.section import Section
+from toolkit.section import Section
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run
@@ -73,8 +73,8 @@ def improves(value: float, best: float | None, higher_is_better: bool, min_delta
 
 def _watched(run: Run, options: EarlyStoppingOptions) -> tuple[str, bool]:
     """The metric's name and whether higher is better."""
+    from toolkit.run.checkpoint.policy import plan_best
     from toolkit.run.directions import higher_is_better
-    from toolkit.run.keeping import plan_best
 
     metric = options.metric
     if metric == "auto":

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.markers import hookimpl
-from toolkit.recipe.section import Section
+from toolkit.section import Section
 
 if TYPE_CHECKING:
     from toolkit.models.ema import Ema
@@ -42,7 +42,7 @@ class Average:
         if NAME in run.local:
             return
         from toolkit.models.ema import Ema
-        from toolkit.run.snapshot_form import fitting
+        from toolkit.run.checkpoint.state_schema import fitting
 
         if not run.recipe.predicts:
             raise VtkError(

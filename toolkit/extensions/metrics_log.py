@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from pydantic import Field
 
 from toolkit.hooks.markers import hookimpl
-from toolkit.recipe.section import Section
-from toolkit.run.files import write_atomic, write_error
-from toolkit.run.jsonable import finite
+from toolkit.section import Section
+from toolkit.system.files import write_atomic, write_error
+from toolkit.system.jsonable import finite
 
 if TYPE_CHECKING:
     from pathlib import Path

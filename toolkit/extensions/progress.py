@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from toolkit.bounds import Positive
 from toolkit.extensions.watch import Watch, epoch_label
 from toolkit.hooks.markers import hookimpl
-from toolkit.recipe.bounds import Positive
-from toolkit.recipe.section import Section
+from toolkit.section import Section
 from toolkit.system.progress import clock
 
 if TYPE_CHECKING:

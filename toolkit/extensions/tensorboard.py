@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from toolkit.bounds import Positive
 from toolkit.errors import VtkError
 from toolkit.hooks.markers import hookimpl
-from toolkit.recipe.bounds import Positive
-from toolkit.recipe.section import Section
-from toolkit.run.disk_errors import write_error
+from toolkit.section import Section
+from toolkit.system.disk_errors import write_error
 
 if TYPE_CHECKING:
     from pathlib import Path

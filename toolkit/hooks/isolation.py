@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
 
-EXAMINER = "toolkit.recipe.examine"
+EXAMINER = "toolkit.recipe.plugin_check"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def examine_apart(subjects: Sequence[Mapping[str, Any]], *, timeout: float) -> l
     """The verdict on each subject, in their order.
 
     Args:
-        subjects: what ``toolkit.recipe.examine`` takes.
+        subjects: what ``toolkit.recipe.plugin_check`` takes.
         timeout: seconds after which a process is ended.
     """
     running: set[subprocess.Popen[bytes]] = set()

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import DISABLE, Plugin
-from toolkit.os_errors import exhausted
+from toolkit.system.os_errors import exhausted
 
 _ERROR_LENGTH = 200
 _OWN = __name__.partition(".")[0]

@@ -9,12 +9,12 @@ import pluggy
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
-from toolkit.hooks.answers import ANSWERS, check_answer
 from toolkit.hooks.entry import Loaded, Plugin
 from toolkit.hooks.exits import without_exits
 from toolkit.hooks.lint import hook_names, lint
 from toolkit.hooks.loading import remedy
 from toolkit.hooks.markers import PROJECT
+from toolkit.hooks.results import ANSWERS, check_answer
 
 CORE = "core"
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from toolkit.data.types import Data
-    from toolkit.hooks.types import OptimizerSetup, Option
-    from toolkit.models.bundle import Bundle
+    from toolkit.inference.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section
-    from toolkit.run.report import Figure, Result, Table
     from toolkit.run.run import Run
+    from toolkit.types.data import Data
+    from toolkit.types.options import OptimizerSetup, Option
     from toolkit.types.progress import Stage
+    from toolkit.types.results import Figure, Result, Table
     from toolkit.types.survey import Survey
 
 
@@ -69,7 +69,7 @@ def vtk_survey(recipe: Recipe) -> Survey | None:
 
     Called by ``vtk check`` where a report on the data is wanted, and never by a run. Data that a run would refuse are
     listed all the same, with their faults. None: the task has no data set. Tasks on labelled images answer with
-    ``toolkit.data.report.survey.survey_images``.
+    ``toolkit.labelled_images.survey.survey_images``.
     """
 
 

@@ -18,8 +18,8 @@ from torch import nn
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models import from_timm, from_torchvision
 from toolkit.models.foreign_weights import by_shapes, without_prefixes
+from toolkit.models.heads import heads
 from toolkit.models.library import Form, Library, Preprocessing, wrong_image_size
-from toolkit.models.parts import heads
 from toolkit.models.weights import Download, fetch, load_state, read_state
 
 Pretrained = bool | Literal["auto"]

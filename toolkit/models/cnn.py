@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.models.cnn_forms import CnnForm
+from toolkit.models.cnn_presets import CnnForm
 
 
 class Cnn(nn.Module):

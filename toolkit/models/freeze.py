@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.models.parts import head_parameters
+from toolkit.models.heads import head_parameters
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from toolkit.models.heads import heads
 from toolkit.models.library import Form, Preprocessing, no_such_option, wrong_image_size
-from toolkit.models.parts import heads
 from toolkit.models.weights import Download, at_url, load_state
 
 # Two networks scale their input themselves and have a second output in training, or not, as arguments say. Trained from

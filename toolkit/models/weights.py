@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.home import library_cache
-from toolkit.os_errors import os_error
-from toolkit.run.disk_errors import read_error
+from toolkit.system.disk_errors import read_error
+from toolkit.system.home import library_cache
+from toolkit.system.os_errors import os_error
 
 _PROBE_SECONDS = 10.0
 # Averaged weights come first, as in timm: where a file has both, they are the ones that were evaluated.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from toolkit.recipe.nodes import DEFAULT, MapNode, Mark
+from toolkit.recipe.yaml.nodes import DEFAULT, MapNode, Mark
 
 __all__ = ["place_of_contradiction"]
 

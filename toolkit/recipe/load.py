@@ -9,11 +9,18 @@ from pathlib import Path
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import Loaded
-from toolkit.hooks.types import Option
-from toolkit.recipe.assign import Assignment, apply, flag_assignments, parse_set
 from toolkit.recipe.extensions import resolve_extensions
-from toolkit.recipe.merge import overlay
-from toolkit.recipe.nodes import (
+from toolkit.recipe.plugins import load_task, options_of
+from toolkit.recipe.problems import Problem, RecipeError
+from toolkit.recipe.resolved import ResolvedRecipe
+from toolkit.recipe.schema.ignored_keys import contradictions
+from toolkit.recipe.schema.shape import fill_names
+from toolkit.recipe.schema.validate import validate
+from toolkit.recipe.sections import Recipe
+from toolkit.recipe.source import Document, extends_chain, parse_document, read_document
+from toolkit.recipe.yaml.assign import Assignment, apply, flag_assignments, parse_set
+from toolkit.recipe.yaml.merge import overlay
+from toolkit.recipe.yaml.nodes import (
     DEFAULT,
     Entry,
     ListNode,
@@ -25,14 +32,7 @@ from toolkit.recipe.nodes import (
     find,
     leaves,
 )
-from toolkit.recipe.overruled import contradictions
-from toolkit.recipe.plugins import load_task, options_of
-from toolkit.recipe.problems import Problem, RecipeError
-from toolkit.recipe.resolved import ResolvedRecipe
-from toolkit.recipe.sections import Recipe
-from toolkit.recipe.shape import fill_names
-from toolkit.recipe.source import Document, extends_chain, parse_document, read_document
-from toolkit.recipe.validate import validate
+from toolkit.types.options import Option
 
 _FILE_KEYS = ("extends", "demo")
 _LONGEST_NAME = 100

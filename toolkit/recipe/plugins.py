@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.answers import described, owned, wrong_answer
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.early import ask
 from toolkit.hooks.entry import Kind, Loaded, Plugin
 from toolkit.hooks.lint import few, implementation, lint, required
 from toolkit.hooks.loading import load, remedy
 from toolkit.hooks.manager import try_out
-from toolkit.hooks.types import Option
-from toolkit.recipe.defaults import bad_defaults
-from toolkit.recipe.nodes import MapNode, Mark, Node, ScalarNode
+from toolkit.hooks.results import described, owned, wrong_answer
 from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted, shortened
 from toolkit.recipe.reserved_flags import RESERVED_FLAGS
-from toolkit.recipe.section import Section
+from toolkit.recipe.schema.defaults import bad_defaults
+from toolkit.recipe.schema.shape import Shape, shape_at
 from toolkit.recipe.sections import Recipe
-from toolkit.recipe.shape import Shape, shape_at
+from toolkit.recipe.yaml.nodes import MapNode, Mark, Node, ScalarNode
+from toolkit.section import Section
+from toolkit.types.options import Option
 
 
 def load_task(node: Node | None, top: Mark, catalogue: Catalogue) -> Loaded:
@@ -122,7 +122,7 @@ def has_key(schema: type[Section], key: str) -> bool:
 
 
 def _astray(schema: type[Section], option: Option) -> str:
-    from toolkit.recipe.key_rows import own_keys
+    from toolkit.recipe.schema.key_rows import own_keys
 
     close = nearest(option.key, [row["key"] for row in own_keys(schema)])
     meant = f"; did you mean {quoted(close)}?" if close else ""

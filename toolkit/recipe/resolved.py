@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from toolkit.hooks.entry import Loaded
-from toolkit.recipe.scalars import resolve
-from toolkit.recipe.section import Section
 from toolkit.recipe.sections import Recipe
+from toolkit.recipe.yaml.scalars import resolve
+from toolkit.section import Section
 
 _WIDTH = 110
 

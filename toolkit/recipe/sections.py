@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from toolkit.recipe.bounds import MOST_STAGES, BatchSize, Epochs, Positive, Rate, Seed, Steps
-from toolkit.recipe.optimizers import Adam, OptimizerChoice
-from toolkit.recipe.schedules import Constant, ScheduleChoice
-from toolkit.recipe.section import Section
+from toolkit.bounds import MOST_STAGES, BatchSize, Epochs, Positive, Rate, Seed, Steps
+from toolkit.optim.sections_optimizers import Adam, OptimizerChoice
+from toolkit.optim.sections_schedules import Constant, ScheduleChoice
+from toolkit.section import Section
 
 __all__ = [
     "InferenceSection",

@@ -8,18 +8,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from toolkit.data.bad_images import Incomplete, is_empty, without_samples
-from toolkit.data.types import BatchKey
-from toolkit.hooks.answers import wrong_answer
+from toolkit.data.loading.bad_images import Incomplete, is_empty, without_samples
+from toolkit.hooks.results import wrong_answer
 from toolkit.run.copying import to_device
 from toolkit.run.step import MicroBatches
+from toolkit.types.data import BatchKey
 
 if TYPE_CHECKING:
     import torch
 
-    from toolkit.data.loaders import Loader
-    from toolkit.data.types import Data
+    from toolkit.data.loading.loaders import Loader
     from toolkit.run.run import Run
+    from toolkit.types.data import Data
 
 
 def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:

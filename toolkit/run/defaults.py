@@ -11,9 +11,9 @@ from toolkit.run.step import core_step
 if TYPE_CHECKING:
     from torch import nn
 
-    from toolkit.hooks.types import OptimizerSetup
     from toolkit.recipe.sections import Recipe
     from toolkit.run.run import Run
+    from toolkit.types.options import OptimizerSetup
     from toolkit.types.progress import Stage
 
 
@@ -23,7 +23,7 @@ class CoreDefaults(InferenceDefaults):
     @hookimpl
     def vtk_optimizer(self, recipe: Recipe, model: nn.Module, stage: Stage) -> OptimizerSetup:
         """Built by name from the recipe."""
-        from toolkit.run.optimizers import build_optimizer
+        from toolkit.optim.optimizers import build_optimizer
 
         return build_optimizer(model, stage)
 

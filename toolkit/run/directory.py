@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.disk_errors import read_error, write_error
-from toolkit.run.files import require_space, sweep
-from toolkit.run.lock import HOLDER, LOCK, locked, outward_link
 from toolkit.run.status import STATUS, end_status, has_status, read_status
+from toolkit.system.disk_errors import read_error, write_error
+from toolkit.system.files import require_space, sweep
+from toolkit.system.lock import HOLDER, LOCK, locked, outward_link
 
 __all__ = ["open_directory", "require_own", "require_place", "require_run"]
 
@@ -88,7 +88,7 @@ def require_own(directory: Path) -> None:
     Raises:
         VtkError: it is (exit code 74).
     """
-    from toolkit.run.lock import holder_text, read_holder
+    from toolkit.system.lock import holder_text, read_holder
 
     if not directory.is_dir():
         what = "the run's directory is gone: it was removed or moved while the run went on"

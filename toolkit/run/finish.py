@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolkit.data.manifest import MANIFEST
+from toolkit.data.splits.manifest import MANIFEST
 from toolkit.errors import VtkError
-from toolkit.hooks.answers import owned
+from toolkit.hooks.results import owned
 from toolkit.inference.precision import answers_in
+from toolkit.report.gaps import Gap, Gaps
 from toolkit.run.batches import told_deaths
-from toolkit.run.changes import accepted_table
+from toolkit.run.checkpoint.changes import accepted_table
+from toolkit.run.checkpoint.plugin_state import save_plugin_state
+from toolkit.run.checkpoint.policy import load_best
 from toolkit.run.directory import require_own
-from toolkit.run.gaps import Gap, Gaps
-from toolkit.run.keeping import load_best
 from toolkit.run.loop import evaluation_loader, evaluator
-from toolkit.run.meta_faults import require_plain_meta
-from toolkit.run.plugin_state import save_plugin_state
-from toolkit.run.report import Figure, Result, Table
+from toolkit.run.meta_errors import require_plain_meta
 from toolkit.run.skipped import closing_line, skipped_table, write_skipped
+from toolkit.types.results import Figure, Result, Table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +102,7 @@ def _evaluate(run: Run, split: str, metrics: Any) -> Result:
 
 def save_bundle(run: Run) -> Path:
     """The saved model that needs nothing else to predict."""
-    from toolkit.models.bundle import Bundle
+    from toolkit.inference.bundle import Bundle
 
     assert run.directory is not None
     path = run.directory / "bundle"
@@ -117,7 +117,7 @@ def save_raw(run: Run, state: dict[str, Any]) -> Path:
     """The weights as trained, beside the bundle with their average."""
     from safetensors.torch import save
 
-    from toolkit.run.files import write_atomic
+    from toolkit.system.files import write_atomic
 
     assert run.directory is not None
     path = run.directory / RAW
@@ -141,7 +141,7 @@ def report_items(run: Run, result: Result, gaps: Gaps) -> list[Figure | Table]:
 
 def make_report(run: Run, result: Result, gaps: Gaps) -> Path:
     """Write the report's folder; returns its page."""
-    from toolkit.run.report_page import write_report
+    from toolkit.report.run_page import write_report
 
     assert run.directory is not None
     require_own(run.directory)

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from toolkit.data.balance import Resampled
-from toolkit.data.loaders import build_loader
+from toolkit.data.loading.balance import Resampled
+from toolkit.data.loading.loaders import build_loader
 from toolkit.errors import VtkError
-from toolkit.hooks.answers import owned, wrong_answer
 from toolkit.hooks.direct import direct
-from toolkit.hooks.types import OptimizerSetup
+from toolkit.hooks.results import owned, wrong_answer
 from toolkit.inference.precision import answers_in
 from toolkit.models.freeze import set_train_mode
-from toolkit.run import keeping
+from toolkit.optim.schedules import schedule_notes
 from toolkit.run.batches import is_nothing, told_deaths, training_batches
-from toolkit.run.evaluate import Evaluator
-from toolkit.run.loss_faults import held_out_loss, loss_error
+from toolkit.run.checkpoint import policy as keeping
+from toolkit.run.checkpoint.state import restore_late
+from toolkit.run.evaluator import Evaluator
+from toolkit.run.loss_errors import held_out_loss, loss_error
 from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
-from toolkit.run.schedules import schedule_notes
-from toolkit.run.signals import Interrupted
 from toolkit.run.skipped import watch, write_skipped
-from toolkit.run.snapshot import restore_late
 from toolkit.run.step import MicroBatches, NonFiniteLoss
+from toolkit.system.signals import Interrupted
+from toolkit.types.options import OptimizerSetup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolkit.hooks.answers import described, wrong_answer
+from toolkit.hooks.results import described, wrong_answer
 from toolkit.run.meters import OTHERS, Weight, Weights, batch_length
 
 _WANTED = "give a number or a scalar tensor, a mapping of the loss's terms to such, or None for the number of samples"

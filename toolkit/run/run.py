@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 from typing_extensions import TypeVar
 
-from toolkit.data.skipped_images import SkippedImages
-from toolkit.printable import printable_text
-from toolkit.run.signals import Interrupt
+from toolkit.data.loading.skipped_images import SkippedImages
+from toolkit.system.printable import printable_text
+from toolkit.system.signals import Interrupt
 from toolkit.types.progress import Best, Position, Stage
 
 __all__ = ["Run"]
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from toolkit.data.loaders import Loader
-    from toolkit.data.types import Data
+    from toolkit.data.loading.loaders import Loader
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.recipe.sections import Recipe
     from toolkit.run.meters import LossMeter, OutputBuffer
     from toolkit.system.file_digests import FileDigests
     from toolkit.system.precision import PrecisionPlan
+    from toolkit.types.data import Data
 
 
 R = TypeVar("R", bound="Recipe", default="Recipe", covariant=True)
@@ -57,7 +57,7 @@ class Run(Generic[R]):
         average: a model of averaged weights, if an extension keeps one: validation judges it instead of ``model``, and
             it is what is kept; the weights as trained are saved beside it.
         skipped: the images that were left out so far because they cannot be read.
-        seal: what the run began with, once it has begun; see :mod:`toolkit.run.seal`.
+        seal: what the run began with, once it has begun; see :mod:`toolkit.run.checkpoint.seal`.
         sealed_files: those in its directory that a resumed run reads again; None without a directory.
         accepted: what was changed while the run was interrupted, and accepted by the user.
         phase: ``setup``, ``train``, ``val``, ``test`` or ``done``; displays read it.

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.exits import exit_error
+from toolkit.run.checkpoint.policy import best_store, checkpoint_store, last_step
+from toolkit.run.checkpoint.resume import changed_start, take_up
+from toolkit.run.checkpoint.seal import seal_data, seal_recipe
+from toolkit.run.checkpoint.state_schema import require_form
 from toolkit.run.directory import open_directory
-from toolkit.run.environment import environment
-from toolkit.run.files import write_atomic
+from toolkit.run.errors import mendable
 from toolkit.run.finish import Finished, finish
-from toolkit.run.keeping import best_store, checkpoint_store, last_step
-from toolkit.run.machine import tune_allocator
-from toolkit.run.mendable import mendable
 from toolkit.run.precision import answers_note
-from toolkit.run.same_start import changed_start, take_up
-from toolkit.run.seal import seal_data, seal_recipe
 from toolkit.run.setup import prepare
-from toolkit.run.signals import Interrupted, catch_signals
-from toolkit.run.snapshot_form import require_form
 from toolkit.run.status import begin_status, end_status, has_status
+from toolkit.system.allocator import tune_allocator
+from toolkit.system.environment import environment
+from toolkit.system.files import write_atomic
 from toolkit.system.process import alone
+from toolkit.system.signals import Interrupted, catch_signals
 
 if TYPE_CHECKING:
     from rich.console import Console

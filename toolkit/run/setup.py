@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.hooks.answers import owned
 from toolkit.hooks.manager import build_manager, call_required
+from toolkit.hooks.results import owned
+from toolkit.run.checkpoint.policy import plan_best
+from toolkit.run.checkpoint.state import restore_early, seed_everything
 from toolkit.run.defaults import core_defaults
-from toolkit.run.devices import pick_device
 from toolkit.run.directions import plan_plateaus
-from toolkit.run.keeping import plan_best
-from toolkit.run.meta_faults import require_plain_meta
+from toolkit.run.meta_errors import require_plain_meta
 from toolkit.run.precision import plan_precision, settle_precision
 from toolkit.run.run import Run
-from toolkit.run.snapshot import restore_early, seed_everything
 from toolkit.run.stages import plan_stages
+from toolkit.system.devices import pick_device
 from toolkit.system.file_digests import FileDigests
 from toolkit.system.step_display import StepDisplay
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from toolkit.hooks.trace import HookTrace
     from toolkit.recipe.resolved import ResolvedRecipe
-    from toolkit.run.signals import Interrupt
+    from toolkit.system.signals import Interrupt
 
 
 def prepare(

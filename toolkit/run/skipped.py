@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.errors import VtkError
-from toolkit.run.report import Table
+from toolkit.types.results import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolkit.data.bad_images import Skipped
+    from toolkit.data.loading.bad_images import Skipped
     from toolkit.run.run import Run
 
 NAME = "skipped.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import VtkError
-from toolkit.run.files import read_limited, write_atomic
+from toolkit.system.files import read_limited, write_atomic
 
 __all__ = ["STATUS", "begin_status", "end_status", "has_status", "read_status", "write_status"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit.run.disk_errors import read_error
+from toolkit.system.disk_errors import read_error
 
 __all__ = ["FileDigests"]
 

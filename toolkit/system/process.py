@@ -80,8 +80,8 @@ def left_as_found() -> Iterator[None]:
 
     Random states (Python, NumPy, torch, CUDA), torch's numbers of threads, its default dtype, determinism and
     precision switches, the filters of warnings and the environment. Signal handlers are put back by
-    :func:`toolkit.run.signals.catch_signals`. Not put back: what glibc's allocator was told to keep
-    (:func:`toolkit.run.machine.tune_allocator`), and what was imported.
+    :func:`toolkit.system.signals.catch_signals`. Not put back: what glibc's allocator was told to keep
+    (:func:`toolkit.system.allocator.tune_allocator`), and what was imported.
     """
     before = [(put, value) for read, put in _SHARED if (value := read()) is not None]
     environment = dict(os.environ)

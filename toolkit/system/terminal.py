@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from toolkit.printable import printable_text
+from toolkit.system.printable import printable_text
 
 __all__ = ["PrintableConsole", "progress_console"]
 

@@ -94,8 +94,8 @@ class Subject:
         Raises:
             VtkError: it would not do what its author meant.
         """
-        from toolkit.recipe.nodes import Mark
         from toolkit.recipe.plugins import load_plugin
+        from toolkit.recipe.yaml.nodes import Mark
 
         with self.alone() as catalogue:
             return load_plugin(self.entry.full_name, self.kind, self.kind, Mark("the test"), catalogue)
@@ -143,8 +143,8 @@ def _task_of(recipe: str | Path | Mapping[str, Any]) -> str | None:
     if isinstance(recipe, Mapping):
         task = recipe.get("task")
     else:
-        from toolkit.recipe.nodes import ScalarNode
         from toolkit.recipe.source import extends_chain, read_document
+        from toolkit.recipe.yaml.nodes import ScalarNode
 
         nodes = [document.root.get("task") for document in reversed(extends_chain(read_document(recipe)))]
         task = next((node.value for node in nodes if isinstance(node, ScalarNode)), None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from toolkit.errors import ExitCode
 from toolkit.hooks.entry import Loaded, Plugin
 from toolkit.hooks.markers import hookimpl
-from toolkit.recipe.section import Section
+from toolkit.section import Section
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -98,7 +98,7 @@ def train(
 
 def interrupt(subject: Trainable, name: str, step: int, *, resume: bool = False) -> bool:
     """Start or go on with a run and interrupt it after ``step``; False where it ended without heeding that."""
-    from toolkit.run.signals import Interrupted
+    from toolkit.system.signals import Interrupted
 
     resolved = subject.resolve()
     entry = Plugin("interrupter", "extension", f"{__name__}:Interrupter", "vision-toolkit", "0", "", builtin=True)

@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from toolkit.bounds import Seed
 from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
 from toolkit.data.sources.source import Source
 from toolkit.errors import ExitCode, VtkError
-from toolkit.home import user_cache
-from toolkit.recipe.bounds import Seed
-from toolkit.run.files import new_directory
+from toolkit.system.files import new_directory
+from toolkit.system.home import user_cache
 from toolkit.system.opencv import cv2
 from vtk_classification.drawn.creatures import KINDS, draw_creature
 from vtk_classification.drawn.shapes import SHAPES, draw_shape

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
-from toolkit.data.decode import IMAGE_SUFFIXES
+from toolkit.data.io.decode import IMAGE_SUFFIXES
 from toolkit.data.sources.folder import SPLIT_NAMES
 from toolkit.data.sources.index import Found, ImageFiles, class_map
 from toolkit.data.sources.missing import existing_file, existing_folder
@@ -53,7 +53,7 @@ class CsvFile(Source):
 
     def survey(self) -> Survey:
         """Every line whose file is there; the other lines, and pictures without a line, are faults."""
-        from toolkit.data.report.listing import missing_rows, unlisted
+        from toolkit.data.sources.listing import missing_rows, unlisted
         from toolkit.data.sources.survey import survey_of
 
         file, root, rows = self._read()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from toolkit.data.names import Names
+from toolkit.data.io.path_table import Names
 from toolkit.data.sources.index import Found, ImageFiles
 from toolkit.data.sources.layout import SPLIT_NAMES, Layout, class_folders, find_layout
 from toolkit.data.sources.missing import existing_folder, listed
@@ -41,7 +41,7 @@ class Folder(Source):
 
     def survey(self) -> Survey:
         """Every picture there is, whatever :meth:`load` would object to."""
-        from toolkit.data.report.listing import survey_folders
+        from toolkit.data.sources.listing import survey_folders
 
         root = existing_folder(self.root, self.obtain)
         return survey_folders(find_layout(root), self.counts)

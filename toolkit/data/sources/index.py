@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.data.file_states import States, file_states
+from toolkit.data.io.file_stats import States, file_states
+from toolkit.data.io.path_table import Locations, Names
 from toolkit.data.multi_hot import stacked
-from toolkit.data.names import Locations, Names
 from toolkit.data.sources.missing import listed
 from toolkit.errors import VtkError
 from toolkit.system.progress import Step, step
@@ -76,7 +76,7 @@ class ImageFiles:
     def states(self) -> States:
         """Size, times of change and inode of each file, int64, shape (n, 4): asked for once, then remembered.
 
-        Columns as in :func:`toolkit.data.file_states.file_states`; -1 for a file that is not there.
+        Columns as in :func:`toolkit.data.io.file_stats.file_states`; -1 for a file that is not there.
         """
         if self.known_states is None:
             with step("looking at sizes", len(self)) as looking:

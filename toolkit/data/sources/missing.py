@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.home import expanded
+from toolkit.system.home import expanded
 
 __all__ = ["existing_file", "existing_folder", "listed"]
 

@@ -76,7 +76,7 @@ class Pattern(Source):
 
     def survey(self) -> Survey:
         """Every picture whose name matches; those that do not are a fault."""
-        from toolkit.data.report.listing import unlabelled
+        from toolkit.data.sources.listing import unlabelled
         from toolkit.data.sources.survey import survey_of
 
         found = self.model_copy(update={"unmatched": "ignore"}).load()

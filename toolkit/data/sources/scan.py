@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.data.decode import IMAGE_SUFFIXES
+from toolkit.data.io.decode import IMAGE_SUFFIXES
 from toolkit.errors import VtkError
-from toolkit.run.disk_errors import input_error
+from toolkit.system.disk_errors import input_error
 from toolkit.system.progress import step
 
 __all__ = ["RUN", "Listing", "identity", "is_picture_name", "is_run", "look_through", "scan", "visible_folders"]

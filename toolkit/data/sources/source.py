@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 from toolkit.data.sources.index import Found
 from toolkit.data.sources.survey import survey_of
 from toolkit.errors import ExitCode, VtkError
-from toolkit.recipe.section import Section
+from toolkit.section import Section
 from toolkit.types.survey import Survey
 
 __all__ = ["Source"]

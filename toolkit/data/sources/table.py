@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.data.sources.missing import listed
 from toolkit.data.sources.unicode_forms import composed
 from toolkit.errors import VtkError
-from toolkit.run.disk_errors import input_error
+from toolkit.system.disk_errors import input_error
 from toolkit.system.progress import step
 
 __all__ = ["DELIMITERS", "Line", "Table", "bad_line", "read_table"]

@@ -15,7 +15,7 @@ from pydantic import Field
 from toolkit.data.sources.index import Found, ImageArrays
 from toolkit.data.sources.source import Source
 from toolkit.errors import ExitCode, VtkError
-from toolkit.home import expanded, user_cache
+from toolkit.system.home import expanded, user_cache
 
 __all__ = ["TorchvisionSet"]
 

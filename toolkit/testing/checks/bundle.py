@@ -36,7 +36,7 @@ def check_bundle(subject: Subject) -> None:
 
 
 def _opened(subject: Subject, directory: Any) -> tuple[Any, dict[str, Any]]:
-    from toolkit.models.bundle import Bundle
+    from toolkit.inference.bundle import Bundle
 
     with subject.alone() as catalogue:
         bundle = Bundle.load(directory, catalogue=catalogue)
@@ -51,7 +51,7 @@ def _check_evaluation(subject: Subject) -> None:
     """``vtk eval`` on the run's own data finds what the run found at its end."""
     from contextlib import nullcontext
 
-    from toolkit.run.reevaluate import reevaluate
+    from toolkit.run.evaluate_run import reevaluate
 
     trained = subject.trained
     assert trained.finished is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from toolkit.hooks.answers import described
+from toolkit.hooks.results import described
 from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 from toolkit.testing.training import Trained, train
@@ -41,7 +41,7 @@ def _check_workers(subject: Subject, first: Trained) -> None:
 
 def _require_picklable(run: Run) -> None:
     """Processes that are not forked get by pickling what a batch is fetched with."""
-    from toolkit.data.loaders import choose_workers
+    from toolkit.data.loading.loaders import choose_workers
 
     data = run.data
     for split in ("train", "val", "test"):

@@ -17,7 +17,7 @@ from toolkit.testing.values import existing_paths, setting
 @finding
 def check_plan(subject: Subject) -> None:
     """The plan is found, one step can be tried, and nothing is written into the present folder."""
-    from toolkit.run.plan import make_plan
+    from toolkit.run.dry_run import make_plan
 
     folder = subject.folder / "check"
     folder.mkdir(exist_ok=True)

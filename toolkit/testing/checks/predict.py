@@ -53,14 +53,14 @@ def _require_predicting(subject: Subject) -> None:
 
 
 def _bundle(subject: Subject, catalogue: Any) -> Any:
-    from toolkit.models.bundle import Bundle
+    from toolkit.inference.bundle import Bundle
 
     return Bundle.load(subject.trained.directory, catalogue=catalogue, device="cpu")
 
 
 def _predict(subject: Subject, paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[Any]]:
     """The records, and what the network said on the way, one row for each sample."""
-    from toolkit.run.predict import predict_files
+    from toolkit.inference.predict import predict_files
 
     rows: list[Any] = []
     with subject.alone() as catalogue:
@@ -130,7 +130,7 @@ def _check_records(records: list[dict[str, Any]], paths: Sequence[Path]) -> None
 
 def _check_drawings(subject: Subject, paths: Sequence[Path]) -> None:
     """A task that takes ``drawings`` makes a PNG of each."""
-    from toolkit.run.predict import draws, predict_files
+    from toolkit.inference.predict import draws, predict_files
 
     with subject.alone() as catalogue:
         bundle = _bundle(subject, catalogue)
@@ -177,7 +177,7 @@ def _gap(a: Any, b: Any) -> float:
 
 
 def _check_bad_files(subject: Subject, good: Path) -> None:
-    from toolkit.run.predict import predict_files
+    from toolkit.inference.predict import predict_files
 
     broken, absent = (
         subject.folder / "files" / f"broken{good.suffix}",

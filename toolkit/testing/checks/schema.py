@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_origin
 
 from toolkit.errors import VtkError
-from toolkit.recipe.section import Section
+from toolkit.section import Section
 from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 
@@ -24,7 +24,7 @@ def check_schema(subject: Subject) -> None:
 
 def _sections(schema: type[Any]) -> Iterator[type[Any]]:
     """The plugin's own sections: those that it defines, and not those of the toolkit."""
-    from toolkit.recipe.shape import Shape
+    from toolkit.recipe.schema.shape import Shape
 
     waiting, seen = [Shape(schema)], set[type[Any]]()
     while waiting:
@@ -56,7 +56,7 @@ def _check_section(section: type[Any]) -> None:
 
 def _speaks_for_itself(field: Any) -> bool:
     """The constant that names a section, and a place for sections, which have descriptions of their own."""
-    from toolkit.recipe.shape import Shape
+    from toolkit.recipe.schema.shape import Shape
 
     shape = Shape.of_field(field)
     return get_origin(shape.annotation) is Literal or any(part.model is not None for part in shape.parts)
@@ -69,7 +69,7 @@ def _inherited(section: type[Any], name: str) -> bool:
 
 
 def _check_json_schema(subject: Subject) -> None:
-    from toolkit.recipe.schema import json_schema
+    from toolkit.recipe.schema.json_schema import json_schema
 
     resolved = subject.resolve()
     extensions = [subject.entry.full_name] if subject.kind == "extension" else []

@@ -1,0 +1,1 @@
+"""Recipes as text: parsing, merging, and values from the command line, each with its place. Private to the core."""

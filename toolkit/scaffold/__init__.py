@@ -1,0 +1,1 @@
+"""``vtk new-plugin``: a complete distribution from templates. Private to the core."""

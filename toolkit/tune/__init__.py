@@ -1,0 +1,1 @@
+"""``vtk tune``: finding settings before training. Private to the core."""
