@@ -22,6 +22,11 @@ from toolkit.errors import ExitCode
         (["--num_workers", "2"], "--set loader.workers=2"),
         (["--train.epochs", "2"], "--set train.epochs=2"),
         (["--seed", "3"], "--set seed=3"),
+        (["--name", "x"], "--set name=x"),
+        (["--amp"], "--set train.precision=bf16"),
+        (["--optimizer", "sgd"], "--set optimizer.name=sgd"),
+        (["--workers=2"], "--set loader.workers=2"),
+        (["--project", "here"], "--out here"),
     ],
 )
 @pytest.mark.parametrize("verb", ["run", "check"])

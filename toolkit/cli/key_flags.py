@@ -26,12 +26,24 @@ _NAMES = {
     "model.drop_path": ("drop_path_rate", "stochastic_depth"),
     "model.weights": ("weights", "checkpoint", "initial_checkpoint", "resume_from_checkpoint"),
     "model.pretrained": ("pretrained",),
+    "data.source.root": ("data", "data_dir", "data_path", "data_root", "dataset", "train_dir"),
     "data.image_size": ("img_size", "imgsz", "image_size", "size", "input_size", "resolution"),
     "data.augment": ("aug", "augmentation", "aa"),
     "loss.smoothing": ("smoothing", "label_smoothing"),
     "loader.workers": ("workers", "j", "num_workers"),
     "seed": ("random_seed", "manual_seed"),
 }
+_ALONE = {
+    "amp": "bf16",
+    "mixed_precision": "bf16",
+    "bf16": "bf16",
+    "half": "fp16",
+    "fp16": "fp16",
+    "pretrained": "true",
+}
+"""What a flag says that stands without a value."""
+_OUT = ("project", "output_dir", "output", "save_dir", "log_dir", "logdir", "default_root_dir")
+"""What other tools call the folder of a run."""
 _KEYS = {name: key for key, names in _NAMES.items() for name in names}
 
 
@@ -44,17 +56,25 @@ def set_instead(error: click.NoSuchOption, args: Sequence[str], keys: Sequence[s
         keys: every dotted key of the recipe on it; none where it has none.
     """
     name = error.option_name.lstrip("-").lower().replace("-", "_")
+    value = _value(error.option_name, args)
+    if name in _OUT and _takes_out(error.ctx):
+        return click.UsageError(f"there is no option {error.option_name}; write --out {value or 'DIR'}", error.ctx)
     key = _key(name, keys)
     if key is None:
         return error
-    return click.UsageError(
-        f"there is no option {error.option_name}; write --set {key}={_value(error.option_name, args)}", error.ctx
-    )
+    value = value or _ALONE.get(name, "VALUE")
+    return click.UsageError(f"there is no option {error.option_name}; write --set {key}={value}", error.ctx)
+
+
+def _takes_out(ctx: click.Context | None) -> bool:
+    return ctx is not None and any(parameter.name == "out" for parameter in ctx.command.params)
 
 
 def _key(name: str, keys: Iterable[str]) -> str | None:
     """The recipe's one key of that name, then the key that other tools' name stands for."""
     keys = list(keys)
+    if name in keys:
+        return name
     same = [key for key in keys if name in (key, key.rpartition(".")[2], key.replace(".", "_"))]
     if len(same) == 1:
         return same[0]
@@ -62,10 +82,10 @@ def _key(name: str, keys: Iterable[str]) -> str | None:
     return meant if meant is not None and (not keys or meant in keys) else None
 
 
-def _value(flag: str, args: Sequence[str]) -> str:
+def _value(flag: str, args: Sequence[str]) -> str | None:
     for place, word in enumerate(args):
         if word.startswith(f"{flag}="):
             return word[len(flag) + 1 :]
         if word == flag and place + 1 < len(args) and not args[place + 1].startswith("-"):
             return args[place + 1]
-    return "VALUE"
+    return None

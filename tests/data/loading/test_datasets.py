@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from toolkit.data.augment.albumentations_pipeline import AugmentPipeline
 from toolkit.data.io.decode import ImageError, decode, require_pictures
 from toolkit.data.loading.datasets import ArrayDataset, FileDataset, build_dataset
 from toolkit.data.loading.loaders import build_loader
@@ -17,6 +18,7 @@ from toolkit.data.preprocess import Preprocess
 from toolkit.data.sources import ImageArrays, ImageFiles
 from toolkit.data.sources.pattern import Pattern
 from toolkit.data.splits.splits import SplitSection, split_found
+from toolkit.errors import VtkError
 from toolkit.types.data import Batch, IndexBatch, SampleIndex
 
 SMALL = Preprocess(height=32, width=32, resize=40)
@@ -154,3 +156,21 @@ def test_a_text_file_with_a_pictures_name_is_told_before_training(tmp_path: Path
     with pytest.raises(ImageError, match=r"notes\.jpg.*no[t].*image") as told:
         require_pictures([tmp_path / "a.jpg", tmp_path / "notes.jpg"])
     assert "remove it" in str(told.value.hint)
+
+
+def test_a_picture_that_a_crop_does_not_fit_is_named_with_a_remedy_that_works(tmp_path: Path) -> None:
+    for name, height in (("large", 40), ("small", 9)):
+        Image.fromarray(np.zeros((height, 40, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    crop = {"name": "RandomCrop", "height": 16, "width": 16}
+    pad = {"name": "PadIfNeeded", "min_height": 16, "min_width": 16}
+
+    def pictures(*steps: dict[str, Any]) -> FileDataset:
+        preprocess = Preprocess(height=8, width=8, resize=None)
+        paths = [str(tmp_path / "large.png"), str(tmp_path / "small.png")]
+        return FileDataset(paths, None, AugmentPipeline(list(steps), preprocess))
+
+    with pytest.raises(VtkError, match="a picture of 40 x 9 pixels") as caught:
+        pictures(crop).__getitems__([0, 1])
+    assert caught.value.place == str(tmp_path / "small.png")
+    assert "{name: PadIfNeeded, min_height: 16, min_width: 16} before RandomCrop" in str(caught.value.hint)
+    assert pictures(pad, crop).__getitems__([0, 1]).inputs.shape == (2, 8, 8, 3)

@@ -40,6 +40,15 @@ class PerThread(Generic[T]):
         return PerThread, (self._make,)
 
 
+def _remedy(steps: Steps) -> str:
+    """What a recipe can do about pictures that are smaller than what is cut out of them."""
+    for step in steps:
+        if "Crop" in step["name"] and isinstance(step.get("height"), int) and isinstance(step.get("width"), int):
+            pad = f"{{name: PadIfNeeded, min_height: {step['height']}, min_width: {step['width']}}}"
+            return f"; put {pad} before {step['name']}, crop less, or leave out pictures that are smaller than the crop"
+    return ""
+
+
 class AugmentPipeline:
     """Steps applied to each decoded picture, ending in the model's shape.
 
@@ -83,7 +92,7 @@ class AugmentPipeline:
             names = ", ".join(step["name"] for step in self.steps)
             raise VtkError(
                 f"the augmentation failed on a picture of {image.shape[1]} x {image.shape[0]} pixels: {error}",
-                hint=f"the steps are {names}",
+                hint=f"the steps are {names}{_remedy(self.steps)}",
                 code=ExitCode.RECIPE,
             ) from error
         if augmented.dtype != np.uint8:

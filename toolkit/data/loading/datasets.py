@@ -20,6 +20,7 @@ from toolkit.data.loading.bad_images import OnBadImage, Skipped, incomplete
 from toolkit.data.loading.image_cache import Keep, Reader, as_it_is
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.sources.index import ImageArrays, ImageFiles
+from toolkit.errors import ExitCode, VtkError
 from toolkit.system.opencv import cv2
 from toolkit.system.progress import step
 from toolkit.types.data import Batch, IndexBatch, SampleIndex
@@ -86,9 +87,17 @@ class FileDataset:
 
     def _picture(self, index: int) -> Pixels:
         if self.reader is not None:
-            return self.transform(self.reader(int(index)), index)
+            return self._transformed(self.reader(int(index)), index)
         image = Encoded.of_file(self.paths[index])
-        return self.transform(image if getattr(self.transform, "takes_encoded", False) else image.pixels(), index)
+        return self._transformed(image if getattr(self.transform, "takes_encoded", False) else image.pixels(), index)
+
+    def _transformed(self, image: Any, index: int) -> Pixels:
+        try:
+            return self.transform(image, index)
+        except VtkError as error:
+            if error.place is None and error.code == ExitCode.RECIPE:
+                error.place = self.paths[int(index)]  # a step that cannot take this one picture
+            raise
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         batch = IndexBatch.of(indices)
