@@ -122,3 +122,16 @@ def test_a_misspelt_metric_costs_no_training(make_run: Callable[..., Run]) -> No
 def test_a_nan_is_never_an_improvement() -> None:
     assert not improves(math.nan, None, True, 0.0)
     assert not improves(math.nan, 1.0, False, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "epochs", "told"),
+    [("patience: 3", 3, True), ("patience: 3", 4, False), ("patience: 9", 1, True), ("min_delta: 0.1", 1, False)],
+)
+def test_patience_that_the_run_is_too_short_for_is_told(
+    make_run: Callable[..., Run], options: str, epochs: int, told: bool
+) -> None:
+    run = make_run(f"extensions.early_stopping={{{options}}}", f"train.epochs={epochs}")
+    begin(run)
+    said = run.console.file.getvalue()  # type: ignore[attr-defined]
+    assert ("the run never stops early" in said) == told

@@ -41,6 +41,7 @@ class EarlyStopping:
         """Find out what is watched before the first epoch, so that a misspelt metric costs no training."""
         options: EarlyStoppingOptions = run.options(NAME)
         run.local[NAME] = _watched(run, options)
+        _tell_of_no_use(run, options, run.local[NAME][0])
         return (yield)
 
     @hookimpl
@@ -59,6 +60,20 @@ class EarlyStopping:
         state["waited"] += 1
         if state["waited"] >= options.patience:
             run.stop(_reason(metric, state))
+
+
+def _tell_of_no_use(run: Run, options: EarlyStoppingOptions, metric: str) -> None:
+    """Patience that a run is too short for, where the recipe asks for it: the first value is always an improvement."""
+    origin = run.resolved.origins.get(f"extensions.{NAME}.patience", "default")
+    every = 1 if metric.startswith("train/") else run.recipe.train.validate_every
+    heard = [-(-stage.total_epochs // every) for stage in run.stages]
+    if origin != "default" and heard[0] <= options.patience and all(n < options.patience for n in heard[1:]):
+        longest = max(heard)
+        times = "once" if longest == 1 else f"{longest} times in a stage"
+        run.say(
+            f"note: extensions.{NAME}.patience is {options.patience} and {metric} is heard of {times}: "
+            "the run never stops early"
+        )
 
 
 def improves(value: float, best: float | None, higher_is_better: bool, min_delta: float) -> bool:

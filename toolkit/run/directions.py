@@ -46,9 +46,10 @@ def higher_is_better(run: Run, metric: str, mode: Mode, *, key: str, mode_key: s
     """
     directions = metric_directions(run)
     if metric not in directions:
+        origin = run.resolved.origins.get(key)
         raise VtkError(
             f"{key}: there is no metric {metric!r}",
-            place=run.resolved.origins.get(key),
+            place=None if origin == "default" else origin,
             hint=f"There are: {', '.join(directions)}{instead}.",
             code=ExitCode.RECIPE,
         )
