@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from schema_keys import keys
 
+from toolkit.cli.key_flags import _NAMES
 from toolkit.errors import ExitCode
+from vtk_classification.config import ClassificationRecipe
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,19 @@ def test_a_key_that_the_task_has_not_is_not_recommended(flag: str, vtk: Callable
 def test_a_recipe_that_cannot_be_read_is_what_is_told(vtk: Callable) -> None:
     said = vtk("run", "nowhere.yaml", "--epochs", "3")
     assert said.code == ExitCode.NO_INPUT
+
+
+def test_the_keys_that_are_recommended_exist() -> None:
+    known = {re.sub(r"\[[^\]]*\]", "", key) for key in keys(ClassificationRecipe)}
+    named = {part for key in known for part in (key, f"{key.rpartition('.')[0]}.name")}
+    assert {key for key in _NAMES if key not in named} == set()
+
+
+def test_label_smoothing_by_timms_name(vtk: Callable, here: Path) -> None:
+    text = "task: classification\ndata: {source: {name: digits}}\nmodel: {name: cnn}\ntrain: {epochs: 1}\n"
+    (here / "c.yaml").write_text(text)
+    assert "--set loss.label_smoothing=0.1" in vtk("check", "c.yaml", "--smoothing", "0.1").err
+    assert "--set data.split.val=0.3" in vtk("check", "c.yaml", "--val-split", "0.3").err
 
 
 @pytest.mark.parametrize(

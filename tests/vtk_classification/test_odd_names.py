@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.cli import main
+from toolkit.cli.predict import find_files
 from toolkit.errors import ExitCode
 from toolkit.system.files import write_error
 
@@ -79,3 +80,18 @@ def test_the_hint_names_the_flag_that_was_given(odd: Path, capfd: pytest.Capture
     assert "that you may write to with --report." in capfd.readouterr().err
     full = write_error(Path("page.html"), OSError(errno.ENOSPC, "full"), flag="--html")
     assert full.hint == "Free some space, or choose another place with --html."
+
+
+def test_the_pictures_of_reports_are_not_predicted_on(odd: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = odd / "cat" / "run"
+    run.mkdir()
+    (run / "recipe.yaml").write_text("task: classification\n")
+    shutil.copy(odd / "cat" / "cat.2.jpg", run / "curves.png")
+    found, missing = find_files(["odd/cat"])
+    assert not missing
+    assert "odd/cat/cat.2.jpg" in {str(path) for path in found}
+    assert not [path for path in found if "run" in path.parts]
+    assert "note: odd/cat/run/ is left out: the directory of a run" in capfd.readouterr().err
+    found, missing = find_files(["odd/cat/run"])
+    assert not found
+    assert "this is the directory of a run" in str(missing[0].error)

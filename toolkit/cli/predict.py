@@ -90,14 +90,11 @@ def find_files(names: Sequence[str]) -> tuple[list[Path], list[Prediction]]:
 
 
 def _expand(name: str) -> Iterator[Path]:
-    from toolkit.data.sources.scan import is_picture_name, scan
+    from toolkit.data.sources.scan import is_picture_name
 
     path = Path(name)
     if path.is_dir():
-        pictures, _ = scan(path)
-        if not pictures:
-            raise _missing(name, "there is no image in this folder")
-        return (path / picture for picture in pictures)
+        return _pictures_in(path)
     if path.exists() or not glob.has_magic(name):
         if not path.exists():
             raise _missing(name, "does not exist")
@@ -108,8 +105,24 @@ def _expand(name: str) -> Iterator[Path]:
     return iter(matches)
 
 
-def _missing(name: str, message: str) -> VtkError:
-    return VtkError(message, place=name, code=ExitCode.NO_INPUT)
+def _pictures_in(folder: Path) -> Iterator[Path]:
+    """The folder's pictures; those that runs drew for their reports are nobody's photographs."""
+    from toolkit.data.sources.scan import RUN, look_through
+
+    found = look_through(folder, {})
+    runs = [path for path, reason in found.left_out if reason == RUN]
+    if "" in runs:
+        hint = "its pictures are its own reports; give the pictures to predict on"
+        raise _missing(str(folder), "this is the directory of a run", hint)
+    if not found.pictures:
+        raise _missing(str(folder), "there is no image in this folder")
+    for path in runs:
+        echo(f"note: {folder / path}/ is left out: the directory of a run", err=True)
+    return (folder / picture for picture in found.pictures)
+
+
+def _missing(name: str, message: str, hint: str | None = None) -> VtkError:
+    return VtkError(message, place=name, hint=hint, code=ExitCode.NO_INPUT)
 
 
 def show(run: str, answers: Sequence[Prediction], top: int | None, *, as_csv: bool, as_json: bool) -> None:
