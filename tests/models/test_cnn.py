@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from toolkit.errors import VtkError
+from toolkit.errors import ExitCode, VtkError
 from toolkit.labelled_images.model_sections import CnnModel
 from toolkit.models.cnn import Cnn
 from toolkit.models.cnn_presets import PRESETS, CnnForm, Preset
@@ -110,3 +110,18 @@ def test_an_image_that_is_too_small_is_named() -> None:
         Cnn(PRESETS["catsdogs"], in_channels=3, image_size=4, num_classes=2)
     with pytest.raises(VtkError, match="after block 2"):
         Cnn(PRESETS["lenet"], in_channels=3, image_size=12, num_classes=2)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        CnnForm(channels=(4,), hidden=(1_000_000, 1_000_000)),
+        CnnForm(channels=(1_000_000, 1_000_000)),
+        CnnForm(channels=(1_000_000,), pool=1, hidden=(1_000_000,)),
+    ],
+    ids=["hidden", "channels", "flat"],
+)
+def test_a_network_that_would_fill_the_memory_is_refused_before_it_does(form: CnnForm) -> None:
+    with pytest.raises(VtkError, match=r"a network of [0-9,]+ weights with their gradients would take") as caught:
+        Cnn(form, in_channels=3, image_size=32, num_classes=10)
+    assert caught.value.code == ExitCode.OUT_OF_MEMORY

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.cnn_presets import CnnForm
+from toolkit.system.memory_limit import require_room
 
 
 class Cnn(nn.Module):
@@ -21,10 +22,10 @@ class Cnn(nn.Module):
     def __init__(self, form: CnnForm, *, in_channels: int, image_size: int, num_classes: int) -> None:
         super().__init__()
         side = _side_after(form, image_size)
+        dense = [form.channels[-1] * side * side, *form.hidden]
+        _require_room([in_channels, *form.channels], form.kernel, [*dense, num_classes])
         self.features = nn.Sequential(*_blocks(form, in_channels))
-        self.classifier = nn.Sequential(
-            nn.Flatten(), *_dense([form.channels[-1] * side * side, *form.hidden], form.dropout, num_classes)
-        )
+        self.classifier = nn.Sequential(nn.Flatten(), *_dense(dense, form.dropout, num_classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores before the softmax."""
@@ -34,6 +35,17 @@ class Cnn(nn.Module):
     def get_classifier(self) -> nn.Module:
         """The layer that makes the classes."""
         return self.classifier[-1]
+
+
+def _require_room(channels: Sequence[int], kernel: int, widths: Sequence[int]) -> None:
+    """Refuse a network whose weights and gradients, in float32, do not fit into the memory."""
+    weights = sum(before * after * kernel * kernel for before, after in pairwise(channels))
+    weights += sum(before * after for before, after in pairwise(widths))
+    require_room(
+        8.0 * weights,
+        f"a network of {weights:,} weights with their gradients",
+        "Take smaller model.channels, model.hidden or data.image_size, or more pooling.",
+    )
 
 
 def _blocks(form: CnnForm, in_channels: int) -> list[nn.Module]:

@@ -18,7 +18,7 @@ from toolkit.data.preprocess import Preprocess
 from toolkit.data.sources import ImageArrays, ImageFiles
 from toolkit.data.sources.pattern import Pattern
 from toolkit.data.splits.splits import SplitSection, split_found
-from toolkit.errors import VtkError
+from toolkit.errors import ExitCode, VtkError
 from toolkit.types.data import Batch, IndexBatch, SampleIndex
 
 SMALL = Preprocess(height=32, width=32, resize=40)
@@ -174,3 +174,21 @@ def test_a_picture_that_a_crop_does_not_fit_is_named_with_a_remedy_that_works(tm
     assert caught.value.place == str(tmp_path / "small.png")
     assert "{name: PadIfNeeded, min_height: 16, min_width: 16} before RandomCrop" in str(caught.value.hint)
     assert pictures(pad, crop).__getitems__([0, 1]).inputs.shape == (2, 8, 8, 3)
+
+
+def test_what_would_fill_the_memory_is_refused_before_it_does() -> None:
+    many = np.broadcast_to(np.zeros((1, 8, 8), np.uint8), (1_000_000, 8, 8))
+    preprocess = Preprocess(height=8192, width=8192, resize=None, channels=1)
+    with pytest.raises(VtkError, match=r"1,000,000 images of 8192 x 8192 pixels.* would take 67,108.9 GB") as caught:
+        ArrayDataset(many, None, preprocess)
+    assert caught.value.code == ExitCode.OUT_OF_MEMORY
+    assert "data.limit" in str(caught.value.hint)
+
+
+def test_a_batch_that_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "a.png")
+    large = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (8192, 8192, 3))
+    dataset = FileDataset([str(tmp_path / "a.png")], None, lambda _image, _index: large)
+    with pytest.raises(VtkError, match="a batch of 1,000,000 images of 8192 x 8192 pixels would take") as caught:
+        dataset.__getitems__(np.zeros(1_000_000, np.int64))  # type: ignore[arg-type]
+    assert caught.value.code == ExitCode.OUT_OF_MEMORY

@@ -28,6 +28,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.system.files import open_new, temporary_beside
 from toolkit.system.home import expanded
 from toolkit.system.home import user_cache as home_cache
+from toolkit.system.memory_limit import free_memory
 
 __all__ = [
     "DiskStore",
@@ -54,7 +55,6 @@ _USED = "used"
 _GROUP = re.compile("[0-9a-f]{16}")
 _ABANDONED = 3600.0
 _RESERVE = 2e9
-_ASSUMED_MEMORY = 2 << 30
 
 
 class Store(Protocol):
@@ -363,15 +363,3 @@ def _size(group: Path) -> int:
                 else:
                     total += stat.st_size
     return total
-
-
-def free_memory() -> int:
-    """Bytes that this process may still take, as far as the system tells; 2 GiB where it does not."""
-    found = []
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
-    with contextlib.suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        found.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    return max(0, min(found)) if found else _ASSUMED_MEMORY

@@ -21,6 +21,7 @@ from toolkit.data.loading.image_cache import Keep, Reader, as_it_is
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.sources.index import ImageArrays, ImageFiles
 from toolkit.errors import ExitCode, VtkError
+from toolkit.system.memory_limit import require_room
 from toolkit.system.opencv import cv2
 from toolkit.system.progress import step
 from toolkit.types.data import Batch, IndexBatch, SampleIndex
@@ -33,6 +34,8 @@ LOOKED_AT_EARLY = 10_000
 """Files of a split of which it is told before training, not when they are read, that they are no images."""
 
 _AT_ONCE = 512
+_LARGE_BATCH = 1e9
+
 Targets = npt.NDArray[np.generic]
 
 
@@ -113,6 +116,7 @@ class FileDataset:
                 skipped.append(Skipped(error.path, error.reason))
                 continue
             if not places:
+                _require_room_for(len(batch), image)
                 images = np.empty((len(batch), *image.shape), np.uint8)
             images[len(places)] = image
             places.append(place)
@@ -233,6 +237,17 @@ def could_be_skipped(error: ImageError) -> ImageError:
     return ImageError(error.path, error.reason, code=error.code, hint=hint)
 
 
+def _require_room_for(count: int, image: Pixels) -> None:
+    """Refuse a batch of ``count`` such pictures that does not fit as bytes and once more in float32."""
+    needed = 5.0 * count * image.nbytes
+    if needed > _LARGE_BATCH:
+        require_room(
+            needed,
+            f"a batch of {count:,} images of {image.shape[0]} x {image.shape[1]} pixels",
+            "Take a smaller train.batch_size (or eval_batch_size), or a smaller data.image_size.",
+        )
+
+
 def _gathered(targets: Targets | None, batch: IndexBatch) -> torch.Tensor | None:
     return None if targets is None else torch.from_numpy(np.asarray(targets[batch.indices]))
 
@@ -247,4 +262,13 @@ def _fitted(images: Pixels, preprocess: Preprocess) -> Pixels:
         if preprocess.channels == 3:
             return np.repeat(images, 3, axis=3)
         return np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])[..., None]
-    return np.stack([preprocess(image) for image in images])
+    shape = (len(images), *preprocess.shape)
+    require_room(
+        float(np.prod(shape, dtype=np.float64)),
+        f"{shape[0]:,} images of {shape[1]} x {shape[2]} pixels, which lie in memory,",
+        "Take a smaller data.image_size, or fewer images with data.limit.",
+    )
+    fitted = np.empty(shape, np.uint8)
+    for place, image in enumerate(images):
+        fitted[place] = preprocess(image)
+    return fitted
