@@ -58,7 +58,7 @@ def test_a_recipe_that_cannot_be_read_is_what_is_told(vtk: Callable) -> None:
 
 def test_the_keys_that_are_recommended_exist() -> None:
     known = {re.sub(r"\[[^\]]*\]", "", key) for key in keys(ClassificationRecipe)}
-    named = {part for key in known for part in (key, f"{key.rpartition('.')[0]}.name")}
+    named = {part for key in known for part in (key, key.rpartition(".")[0], f"{key.rpartition('.')[0]}.name")}
     assert {key for key in _NAMES if key not in named} == set()
 
 

@@ -24,6 +24,7 @@ _NAMES = {
     "model.arch": ("arch", "a", "model", "backbone", "network"),
     "model.dropout": ("drop", "dropout"),
     "model.drop_path": ("drop_path_rate", "stochastic_depth"),
+    "model.weights": ("weights", "checkpoint", "initial_checkpoint", "resume_from_checkpoint"),
     "model.pretrained": ("pretrained",),
     "data.source.root": ("data", "data_dir", "data_path", "data_root", "dataset", "train_dir"),
     "data.image_size": ("img_size", "imgsz", "image_size", "size", "input_size", "resolution"),
