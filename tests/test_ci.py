@@ -64,7 +64,7 @@ class TestRun:
         (folder / "README.md").write_text("".join(f"```console\n$ {line}\n```\n" for line in shown))
         tools = tmp_path / "tools"
         tools.mkdir()
-        for tool in ("ruff", "mypy", "pytest"):
+        for tool in ("ruff", "mypy", "lint-imports", "pytest"):
             (tools / tool).write_text(f'#!/bin/sh\necho {tool} "$@"\ntest "$FAILS" != {tool}\n')
             (tools / tool).chmod(0o755)
         (tools / "python3").symlink_to(sys.executable)
@@ -77,12 +77,12 @@ class TestRun:
     def test_each_line_from_nothing_then_the_linters(self, project: Path) -> None:
         said = [line for line in printed(project / ".ci" / "run").splitlines() if not line.startswith("$ ")]
         assert [line.strip() for line in said] == [
-            *("demonstrated --demo", "pytest", "ruff check .", "ruff format --check .", "mypy"),
+            *("demonstrated --demo", "pytest", "ruff check .", "ruff format --check .", "mypy", "lint-imports"),
             "pytest -m formats and not slow",
         ]
         assert sorted(path.name for path in project.iterdir()) == [".ci", ".git", "README.md"]
 
-    @pytest.mark.parametrize("tool", ["ruff", "mypy", "pytest"])
+    @pytest.mark.parametrize("tool", ["ruff", "mypy", "lint-imports", "pytest"])
     def test_fails_with_what_it_runs(self, project: Path, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FAILS", tool)
         assert subprocess.run([project / ".ci" / "run"], capture_output=True).returncode != 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.recipe.__main__ import BEGIN, END, generated_files, main, with_reference
-from toolkit.recipe.schema.reference import reference_markdown
+from toolkit.recipe.reference import reference_markdown
 from toolkit.recipe.sections import Recipe
 from toolkit.recipe.shipped import sources
 

@@ -90,7 +90,7 @@ def find_files(names: Sequence[str]) -> tuple[list[Path], list[Prediction]]:
 
 
 def _expand(name: str) -> Iterator[Path]:
-    from toolkit.data.sources.scan import is_picture_name
+    from toolkit.data.io.scan import is_picture_name
 
     path = Path(name)
     if path.is_dir():
@@ -107,7 +107,7 @@ def _expand(name: str) -> Iterator[Path]:
 
 def _pictures_in(folder: Path) -> Iterator[Path]:
     """The folder's pictures; those that runs drew for their reports are nobody's photographs."""
-    from toolkit.data.sources.scan import RUN, look_through
+    from toolkit.data.io.scan import RUN, look_through
 
     found = look_through(folder, {})
     runs = [path for path, reason in found.left_out if reason == RUN]

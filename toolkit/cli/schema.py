@@ -30,12 +30,12 @@ def command(task: str | None, markdown: bool, described: tuple[str, ...]) -> Non
     An editor takes it by a recipe's first line: # yaml-language-server: $schema=classification.json
     """
     if markdown:
-        from toolkit.recipe.schema.reference import reference_markdown
+        from toolkit.recipe.reference import reference_markdown
 
         echo(reference_markdown())
     elif task is None:
         raise click.UsageError("name a task (`vtk plugins` lists them), or give --markdown")
     else:
-        from toolkit.recipe.schema.json_schema import json_schema
+        from toolkit.recipe.json_schema import json_schema
 
         print_json(json_schema(task, described=described))

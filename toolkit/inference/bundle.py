@@ -161,8 +161,8 @@ class Bundle:
     @cached_property
     def _plugin(self) -> Loaded:
         from toolkit.hooks.catalogue import Catalogue
+        from toolkit.recipe.mark import Mark
         from toolkit.recipe.plugins import load_plugin
-        from toolkit.recipe.yaml.nodes import Mark
 
         mark = Mark(str(self.directory / FACTS))
         return load_plugin(self.task, "task", "task", mark, self.catalogue or Catalogue())

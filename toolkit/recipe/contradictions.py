@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from toolkit.recipe.yaml.nodes import DEFAULT, MapNode, Mark
+from toolkit.recipe.mark import DEFAULT, Mark
+from toolkit.recipe.yaml.nodes import MapNode
 
 __all__ = ["place_of_contradiction"]
 

@@ -9,12 +9,13 @@ from pydantic import BaseModel
 from toolkit.errors import ExitCode
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import Loaded
+from toolkit.recipe.mark import DEFAULT
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.problems import Problem, RecipeError
 from toolkit.recipe.schema.shape import field_default, fill_names
 from toolkit.recipe.schema.validate import validate
 from toolkit.recipe.yaml.merge import overlay
-from toolkit.recipe.yaml.nodes import DEFAULT, Entry, MapNode, Node, ScalarNode, from_python, mapping
+from toolkit.recipe.yaml.nodes import Entry, MapNode, Node, ScalarNode, from_python, mapping
 from toolkit.section import Section
 
 DEFAULT_EXTENSIONS = ("checkpoints", "metrics", "tensorboard", "progress")

@@ -9,7 +9,9 @@ from pathlib import Path
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import Loaded
+from toolkit.recipe.assign import Assignment, apply, flag_assignments, parse_set
 from toolkit.recipe.extensions import resolve_extensions
+from toolkit.recipe.mark import DEFAULT, Mark
 from toolkit.recipe.plugins import load_task, options_of
 from toolkit.recipe.problems import Problem, RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe
@@ -18,20 +20,8 @@ from toolkit.recipe.schema.shape import fill_names
 from toolkit.recipe.schema.validate import validate
 from toolkit.recipe.sections import Recipe
 from toolkit.recipe.source import Document, extends_chain, parse_document, read_document
-from toolkit.recipe.yaml.assign import Assignment, apply, flag_assignments, parse_set
 from toolkit.recipe.yaml.merge import overlay
-from toolkit.recipe.yaml.nodes import (
-    DEFAULT,
-    Entry,
-    ListNode,
-    MapNode,
-    Mark,
-    Node,
-    ScalarNode,
-    dotted,
-    find,
-    leaves,
-)
+from toolkit.recipe.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode, dotted, find, leaves
 from toolkit.types.options import Option
 
 _FILE_KEYS = ("extends", "demo")

@@ -12,12 +12,13 @@ from toolkit.hooks.lint import few, implementation, lint, required
 from toolkit.hooks.loading import load, remedy
 from toolkit.hooks.manager import try_out
 from toolkit.hooks.results import described, owned, wrong_answer
+from toolkit.recipe.mark import Mark
 from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted, shortened
 from toolkit.recipe.reserved_flags import RESERVED_FLAGS
 from toolkit.recipe.schema.defaults import bad_defaults
 from toolkit.recipe.schema.shape import Shape, shape_at
 from toolkit.recipe.sections import Recipe
-from toolkit.recipe.yaml.nodes import MapNode, Mark, Node, ScalarNode
+from toolkit.recipe.yaml.nodes import MapNode, Node, ScalarNode
 from toolkit.section import Section
 from toolkit.types.options import Option
 

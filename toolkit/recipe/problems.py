@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.recipe.yaml.nodes import Mark
+from toolkit.recipe.mark import Mark
 
 _SHOWN = 20
 _LONGEST = 100

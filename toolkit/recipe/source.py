@@ -7,9 +7,10 @@ from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.recipe import embedded
+from toolkit.recipe.mark import Mark
 from toolkit.recipe.problems import Problem, RecipeError, nearest, shortened
 from toolkit.recipe.shipped import find_shipped
-from toolkit.recipe.yaml.nodes import MapNode, Mark, ScalarNode
+from toolkit.recipe.yaml.nodes import MapNode, ScalarNode
 from toolkit.recipe.yaml.text import MAX_BYTES, compose_file
 from toolkit.system.disk_errors import input_error
 

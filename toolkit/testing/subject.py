@@ -94,8 +94,8 @@ class Subject:
         Raises:
             VtkError: it would not do what its author meant.
         """
+        from toolkit.recipe.mark import Mark
         from toolkit.recipe.plugins import load_plugin
-        from toolkit.recipe.yaml.nodes import Mark
 
         with self.alone() as catalogue:
             return load_plugin(self.entry.full_name, self.kind, self.kind, Mark("the test"), catalogue)

@@ -202,7 +202,7 @@ class TestFolder:
         assert survey.parts["train"].classes == ("cat", "dog")
 
     def test_a_run_in_the_making_has_the_holder_that_runs_write(self) -> None:
-        from toolkit.data.sources import scan
+        from toolkit.data.io import scan
         from toolkit.system import lock
 
         assert scan.RUN_HOLDER == lock.HOLDER

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe.json_schema import json_schema
 from toolkit.recipe.load import load_text
 from toolkit.recipe.problems import RecipeError
-from toolkit.recipe.schema.json_schema import json_schema
 
 TASKS = ("classification", "multilabel", "style")
 STYLE = """

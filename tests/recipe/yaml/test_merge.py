@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from toolkit.recipe.mark import Mark
 from toolkit.recipe.yaml.merge import merge, overlay
-from toolkit.recipe.yaml.nodes import MapNode, Mark, find, key_mark, mapping, to_python
+from toolkit.recipe.yaml.nodes import MapNode, find, key_mark, mapping, to_python
 
 
 def laid(base: dict[str, Any], over: dict[str, Any]) -> MapNode:

@@ -21,7 +21,7 @@ from toolkit.data.io.decode import (
     turned,
     turned_back,
 )
-from toolkit.data.sources.scan import scan
+from toolkit.data.io.scan import scan
 from toolkit.errors import ExitCode, VtkError
 from toolkit.system.home import expanded
 

@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field
 
 from toolkit.data.io.path_table import Names
+from toolkit.data.io.scan import Identity, scan
 from toolkit.data.sources.index import Found, ImageFiles
 from toolkit.data.sources.layout import SPLIT_NAMES, Layout, class_folders, find_layout
 from toolkit.data.sources.missing import existing_folder, listed
-from toolkit.data.sources.scan import Identity, scan
 from toolkit.data.sources.source import Source
 from toolkit.errors import VtkError
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.data.io.scan import RUN, Identity, identity, look_through, scan, visible_folders
 from toolkit.data.sources.index import natural_key
 from toolkit.data.sources.missing import listed
-from toolkit.data.sources.scan import RUN, Identity, identity, look_through, scan, visible_folders
 from toolkit.errors import VtkError
 from toolkit.system.progress import step
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from toolkit.data.io.path_table import Locations, Names
+from toolkit.data.io.scan import scan
 from toolkit.data.sources.layout import Layout, class_folders
-from toolkit.data.sources.scan import scan
 from toolkit.types.finding import Case, Fault, counted
 from toolkit.types.survey import Survey, SurveyPart
 

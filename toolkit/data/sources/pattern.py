@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from toolkit.data.expressions import require_group
+from toolkit.data.io.scan import scan
 from toolkit.data.sources.index import Found, ImageFiles, class_map, natural_key
 from toolkit.data.sources.missing import existing_folder, listed
-from toolkit.data.sources.scan import scan
 from toolkit.data.sources.source import Source
 from toolkit.data.sources.unicode_forms import composed
 from toolkit.errors import VtkError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from toolkit.recipe.mark import DEFAULT, Mark
 from toolkit.recipe.problems import Problem
-from toolkit.recipe.yaml.nodes import DEFAULT, Mark, Node, Path, dotted, find
+from toolkit.recipe.yaml.nodes import Node, Path, dotted, find
 from toolkit.section import Section
 
 __all__ = ["contradictions"]

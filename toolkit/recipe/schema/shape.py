@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typing_extensions import TypeAliasType
 
-from toolkit.recipe.yaml.nodes import DEFAULT, Entry, ListNode, MapNode, Node, Path, ScalarNode, child
+from toolkit.recipe.mark import DEFAULT
+from toolkit.recipe.yaml.nodes import Entry, ListNode, MapNode, Node, Path, ScalarNode, child
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from toolkit.recipe.contradictions import place_of_contradiction
+from toolkit.recipe.mark import DEFAULT, Mark
 from toolkit.recipe.problems import Problem, mark_order
 from toolkit.recipe.schema.messages import Fault, word
 from toolkit.recipe.schema.shape import Shape
 from toolkit.recipe.yaml.nodes import (
-    DEFAULT,
     ListNode,
     MapNode,
-    Mark,
     Node,
     Path,
     ScalarNode,

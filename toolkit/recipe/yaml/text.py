@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from toolkit.errors import VtkError
+from toolkit.recipe.mark import Mark
 from toolkit.recipe.problems import Problem, RecipeError
-from toolkit.recipe.yaml.nodes import Entry, ListNode, MapNode, Mark, Node, ScalarNode
+from toolkit.recipe.yaml.nodes import Entry, ListNode, MapNode, Node, ScalarNode
 from toolkit.recipe.yaml.scalars import check_text, not_allowed, resolve
 
 MAX_BYTES = 1_000_000

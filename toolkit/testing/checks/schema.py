@@ -69,7 +69,7 @@ def _inherited(section: type[Any], name: str) -> bool:
 
 
 def _check_json_schema(subject: Subject) -> None:
-    from toolkit.recipe.schema.json_schema import json_schema
+    from toolkit.recipe.json_schema import json_schema
 
     resolved = subject.resolve()
     extensions = [subject.entry.full_name] if subject.kind == "extension" else []

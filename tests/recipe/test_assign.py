@@ -8,9 +8,9 @@ from sample_task import FolderData, SampleRecipe, TableData
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.optim.sections_optimizers import SGD, Adam
+from toolkit.recipe.assign import parse_set
 from toolkit.recipe.problems import RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe
-from toolkit.recipe.yaml.assign import parse_set
 from toolkit.recipe.yaml.nodes import to_python
 
 Load = Callable[..., ResolvedRecipe]

@@ -8,10 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from toolkit.recipe.json_schema import json_schema
 from toolkit.recipe.load import load_recipe
 from toolkit.recipe.problems import RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe
-from toolkit.recipe.schema.json_schema import json_schema
 from toolkit.recipe.yaml.nodes import to_python
 from toolkit.recipe.yaml.text import compose_file
 

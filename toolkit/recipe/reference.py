@@ -11,11 +11,11 @@ from pydantic.fields import FieldInfo
 
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import Kind, Loaded
+from toolkit.recipe.mark import Mark
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.schema.key_rows import cell, default_text, own_fields, sections_of, type_text
 from toolkit.recipe.schema.shape import Shape, field_default
 from toolkit.recipe.sections import Recipe
-from toolkit.recipe.yaml.nodes import Mark
 
 _HEAD = "| key | type | default | meaning |\n|---|---|---|---|"
 

@@ -11,9 +11,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import CORE, Loaded, Plugin
+from toolkit.recipe.mark import Mark
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.schema.shape import Shape, field_default
-from toolkit.recipe.yaml.nodes import Mark
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

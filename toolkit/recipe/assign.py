@@ -9,21 +9,11 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe.mark import DEFAULT, Mark
 from toolkit.recipe.problems import Problem, RecipeError
 from toolkit.recipe.schema.shape import Shape, field_default, fill_names, shape_at
 from toolkit.recipe.yaml.merge import merge
-from toolkit.recipe.yaml.nodes import (
-    DEFAULT,
-    Entry,
-    ListNode,
-    MapNode,
-    Mark,
-    Node,
-    Path,
-    ScalarNode,
-    dotted,
-    from_python,
-)
+from toolkit.recipe.yaml.nodes import Entry, ListNode, MapNode, Node, Path, ScalarNode, dotted, from_python
 from toolkit.recipe.yaml.scalars import check_text, resolve
 from toolkit.recipe.yaml.text import MAX_DEPTH, compose
 from toolkit.types.options import Option
