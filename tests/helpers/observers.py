@@ -14,11 +14,11 @@ from torch import nn
 
 from toolkit.inference.precision import answers_in
 from toolkit.optim.optimizers import build_optimizer
+from toolkit.recipe.stages import plan_stages
 from toolkit.run.batches import training_batches
 from toolkit.run.loop import evaluation_loader, fit, training_loader
 from toolkit.run.run import Run
 from toolkit.run.setup import prepare
-from toolkit.run.stages import plan_stages
 from toolkit.types.data import Batch
 
 

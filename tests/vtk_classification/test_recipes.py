@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from toolkit.recipe.load import load_recipe
-from toolkit.run.stages import plan_stages
+from toolkit.recipe.stages import plan_stages
 
 DOWNLOADED = ["mnist", "cifar10", "cifar10-lenet", "catsdogs", "catsdogs-frozen", "catsdogs-cnn"]
 

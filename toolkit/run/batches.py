@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.data.loading.bad_images import Incomplete, is_empty, without_samples
 from toolkit.hooks.results import wrong_answer
-from toolkit.run.copying import to_device
 from toolkit.run.step import MicroBatches
+from toolkit.system.to_device import to_device
 from toolkit.types.data import BatchKey
 
 if TYPE_CHECKING:

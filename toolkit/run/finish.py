@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.data.splits.manifest import MANIFEST
 from toolkit.errors import VtkError
 from toolkit.hooks.results import owned
+from toolkit.inference.meta import require_plain_meta
 from toolkit.inference.precision import answers_in
 from toolkit.report.gaps import Gap, Gaps
 from toolkit.run.batches import told_deaths
@@ -16,7 +17,6 @@ from toolkit.run.checkpoint.plugin_state import save_plugin_state
 from toolkit.run.checkpoint.policy import load_best
 from toolkit.run.directory import require_own
 from toolkit.run.loop import evaluation_loader, evaluator
-from toolkit.run.meta_errors import require_plain_meta
 from toolkit.run.skipped import closing_line, skipped_table, write_skipped
 from toolkit.types.results import Figure, Result, Table
 

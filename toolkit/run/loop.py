@@ -19,8 +19,8 @@ from toolkit.optim.schedules import schedule_notes
 from toolkit.run.batches import is_nothing, told_deaths, training_batches
 from toolkit.run.checkpoint import policy as keeping
 from toolkit.run.checkpoint.state import restore_late
+from toolkit.run.errors import held_out_loss, loss_error
 from toolkit.run.evaluator import Evaluator
-from toolkit.run.loss_errors import held_out_loss, loss_error
 from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
 from toolkit.run.skipped import watch, write_skipped

@@ -9,14 +9,14 @@ import torch
 
 from toolkit.hooks.manager import build_manager, call_required
 from toolkit.hooks.results import owned
+from toolkit.inference.meta import require_plain_meta
+from toolkit.recipe.stages import plan_stages
 from toolkit.run.checkpoint.policy import plan_best
 from toolkit.run.checkpoint.state import restore_early, seed_everything
 from toolkit.run.defaults import core_defaults
 from toolkit.run.directions import plan_plateaus
-from toolkit.run.meta_errors import require_plain_meta
 from toolkit.run.precision import plan_precision, settle_precision
 from toolkit.run.run import Run
-from toolkit.run.stages import plan_stages
 from toolkit.system.devices import pick_device
 from toolkit.system.file_digests import FileDigests
 from toolkit.system.step_display import StepDisplay

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.run.loss_errors import loss_error
+from toolkit.run.errors import loss_error
 from toolkit.run.loss_weights import Shares
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from toolkit import Batch
-from toolkit.run.copying import to_device
+from toolkit.system.to_device import to_device
 
 DEVICES = [
     "cpu",
