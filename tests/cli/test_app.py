@@ -155,3 +155,22 @@ def test_the_environment_is_set_before_torch_and_the_users_own_stands(start: Cal
             [sys.executable, "-c", code], env={**env, **extra}, capture_output=True, text=True, check=True
         )
         assert done.stdout.splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize("number", ["1e308", "inf", "nan", "-1", "0", "1" + "0" * 400])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bench", "toy.yaml", "--seconds"],
+        ["plugins", "--check", "--timeout"],
+        ["tune", "toy.yaml", "--lr", "--to"],
+        ["tune", "toy.yaml", "--lr", "--from"],
+        ["tune", "toy.yaml", "--lr", "--rates"],
+        ["predict", "nowhere", "a.png", "--top"],
+    ],
+    ids=" ".join,
+)
+def test_numbers_without_a_sense_are_refused(words: list[str], number: str, vtk: Callable) -> None:
+    said = vtk(*words, number)
+    assert (said.code, said.out) == (ExitCode.USAGE, "")
+    assert "is not in the range" in said.err or "is not a valid" in said.err

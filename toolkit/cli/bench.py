@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.echo import echo
-from toolkit.cli.options import demo_option, device_option, json_option, sets_option
+from toolkit.cli.options import Number, demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
 
@@ -27,7 +27,7 @@ vtk bench mine.yaml --seconds 60 --json
 @click.argument("recipe")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(86_400),
     default=20.0,
     show_default=True,
     help="Time for measuring, after data and model are built. A slow step is still taken a few times.",

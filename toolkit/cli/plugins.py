@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.echo import echo
-from toolkit.cli.options import json_option
+from toolkit.cli.options import Number, json_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.plugin_facts import COLUMNS, facts
 from toolkit.cli.verb import Verb, VerbGroup
@@ -54,7 +54,7 @@ class _Listing(VerbGroup):
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(86_400),
     default=TIMEOUT,
     show_default=True,
     metavar="SECONDS",

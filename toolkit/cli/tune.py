@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.echo import echo
-from toolkit.cli.options import demo_option, device_option, json_option, sets_option
+from toolkit.cli.options import Number, demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
 from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
 
@@ -28,17 +28,13 @@ vtk tune mine.yaml --lr --rates 300 --set optimizer.name=sgd --json
 @click.option(
     "--rates",
     "steps",
-    type=click.IntRange(min=10),
+    type=click.IntRange(10, 100_000),
     default=100,
     show_default=True,
     help="How many rates are tried, one at each step.",
 )
-@click.option(
-    "--from", "first", type=click.FloatRange(min=0, min_open=True), default=1e-7, show_default=True, help="First rate."
-)
-@click.option(
-    "--to", "last", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True, help="Last rate."
-)
+@click.option("--from", "first", type=Number(1e6), default=1e-7, show_default=True, help="First rate.")
+@click.option("--to", "last", type=Number(1e6), default=10.0, show_default=True, help="Last rate.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
