@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from toolkit import ExitCode, VtkError
-from vtk_style.taps import CHANNELS, Field, Tap, pooled_after, stride_at
+from vtk_style.feature_layers import CHANNELS, FeatureLayer, Field, pooled_after, stride_at
 from vtk_style.tiling import Tiling
-from vtk_style.trunk import Pooling
+from vtk_style.vgg import Pooling
 
 MIB = 1 << 20
 SHARE = 0.8
@@ -56,8 +56,8 @@ class Demand:
 
 
 def demand(
-    taps: Iterable[Tap],
-    content: Iterable[Tap],
+    taps: Iterable[FeatureLayer],
+    content: Iterable[FeatureLayer],
     pooling: Pooling,
     *,
     item: int = 4,
@@ -70,7 +70,7 @@ def demand(
 
     Args:
         taps, content: the taps, and those among them that have content targets.
-        pooling: the trunk's.
+        pooling: the vgg's.
         item: bytes of a feature, 4 in float32, 2 in bfloat16.
         vectors: float32 images alive while steps are taken: image, last good image, gradient, and the optimizer's.
         pair_bytes: bytes a pixel of the optimizer's curvature pairs.
@@ -119,11 +119,11 @@ def _width(conv: int) -> float:
     return CHANNELS[conv - 1] / stride_at(conv) ** 2
 
 
-def _widest(taps: set[Tap]) -> float:
+def _widest(taps: set[FeatureLayer]) -> float:
     return max(_width(conv) for conv in range(1, max(tap.conv for tap in taps) + 1))
 
 
-def _kept_bytes(taps: set[Tap], pooling: Pooling, item: int) -> float:
+def _kept_bytes(taps: set[FeatureLayer], pooling: Pooling, item: int) -> float:
     """What the forward pass keeps for each pixel."""
     depth = max(tap.conv for tap in taps)
     kept = 3.0 * item
@@ -131,7 +131,9 @@ def _kept_bytes(taps: set[Tap], pooling: Pooling, item: int) -> float:
         width = _width(conv)
         pools = conv < depth and pooled_after(conv)
         copies = 1
-        if Tap(conv) in taps and (Tap(conv, "relu") in taps or (conv < depth and not (pools and pooling == "max"))):
+        if FeatureLayer(conv) in taps and (
+            FeatureLayer(conv, "relu") in taps or (conv < depth and not (pools and pooling == "max"))
+        ):
             copies = 2
         kept += width * copies * item
         if pools:
@@ -139,7 +141,7 @@ def _kept_bytes(taps: set[Tap], pooling: Pooling, item: int) -> float:
     return kept
 
 
-def _kernel_bytes(taps: set[Tap]) -> int:
+def _kernel_bytes(taps: set[FeatureLayer]) -> int:
     """The convolutions' weights, rearranged for both directions, in float32."""
     channels = (3, *CHANNELS[: max(tap.conv for tap in taps)])
     return sum(2 * 4 * 9 * a * b for a, b in pairwise(channels))

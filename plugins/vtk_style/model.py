@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vtk_style.buffers import apart_like
 from vtk_style.objective import Objective
-from vtk_style.trunk import Trunk
+from vtk_style.vgg import VggFeatures
 
 
 class StyleModel(nn.Module):
@@ -19,15 +19,15 @@ class StyleModel(nn.Module):
     Attributes:
         image: the parameter, (3, H, W), in [0, 1] at the end and unclamped on the way.
         good: the last image whose terms were all finite; saved with the checkpoints.
-        trunk: the frozen network.
+        vgg: the frozen network.
         objective: what the image is held against; a stage sets it.
     """
 
     good: Tensor
 
-    def __init__(self, trunk: Trunk) -> None:
+    def __init__(self, vgg: VggFeatures) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.vgg = vgg
         self.objective: Objective | None = None
         self.image = nn.Parameter(torch.zeros(3, 1, 1))
         self.register_buffer("good", torch.zeros(3, 1, 1))

@@ -17,19 +17,19 @@ import torch
 from torch import Tensor
 
 from vtk_style.buffers import apart_like
+from vtk_style.feature_layers import FeatureLayer
 from vtk_style.gram import add_gram_gradient, gram_sum, wide
 from vtk_style.losses import TvKind, style_loss, variation_sums
 from vtk_style.regions import Region
-from vtk_style.taps import Tap
 from vtk_style.tiling import Tile, Tiling
-from vtk_style.trunk import Level, Trunk
+from vtk_style.vgg import Level, VggFeatures
 
 
 @dataclass
 class Tape:
     """What the backward pass needs of the forward pass."""
 
-    grams: dict[tuple[Tap, int], Tensor]
+    grams: dict[tuple[FeatureLayer, int], Tensor]
     levels: list[Level] | None
 
 
@@ -37,7 +37,7 @@ class Objective:
     """The terms ``content`` (one for each content tap), ``style`` (one for each style tap) and ``tv`` of an image.
 
     Args:
-        trunk: the frozen network.
+        vgg: the frozen network.
         tiling: how the image is cut.
         content: target features by tap, (1, C, h, w).
         style_taps: taps of the style terms, in the terms' order.
@@ -48,14 +48,14 @@ class Objective:
 
     def __init__(
         self,
-        trunk: Trunk,
+        vgg: VggFeatures,
         tiling: Tiling,
-        content: Mapping[Tap, Tensor],
-        style_taps: Sequence[Tap],
+        content: Mapping[FeatureLayer, Tensor],
+        style_taps: Sequence[FeatureLayer],
         regions: Sequence[Region],
         variation: TvKind | None = None,
     ) -> None:
-        self.trunk = trunk
+        self.vgg = vgg
         self.tiling = tiling
         self.content = dict(sorted(content.items()))
         self.style_taps = list(style_taps)
@@ -79,13 +79,13 @@ class Objective:
     def evaluate(self, image: Tensor, keep: bool) -> tuple[Tensor, Tape]:
         """The first pass: the terms, and the tape for :meth:`gradient` where ``keep``."""
         content = {tap: image.new_zeros((), dtype=wide(image.device)) for tap in self.content}
-        sums: dict[tuple[Tap, int], Tensor] = {}
+        sums: dict[tuple[FeatureLayer, int], Tensor] = {}
         variation = [image.new_zeros((), dtype=wide(image.device)) for _ in range(2)]
         kept: list[Level] | None = None
         for tile in self.tiling:
             rows, columns = tile.window
-            levels = self.trunk.levels(image[..., rows, columns], self.dtype)
-            features = self.trunk.features(levels)
+            levels = self.vgg.levels(image[..., rows, columns], self.dtype)
+            features = self.vgg.features(levels)
             self._add_grams(sums, features, tile)
             for tap, total in content.items():
                 total += self._difference(features[tap], tap, tile).square().sum()
@@ -110,14 +110,16 @@ class Objective:
             rows, columns = tile.window
             levels = tape.levels
             if levels is None:
-                levels = self.trunk.levels(image[..., rows, columns], self.dtype)
+                levels = self.vgg.levels(image[..., rows, columns], self.dtype)
             inject = _Injection(self, tile, matrices, weights)
-            total[..., rows, columns] += self.trunk.image_gradient(levels, inject, image.dtype)
+            total[..., rows, columns] += self.vgg.image_gradient(levels, inject, image.dtype)
             if self.variation and weights["tv"]:
                 self._add_variation_gradient(total, image, tile, weights["tv"])
         return total
 
-    def _add_grams(self, sums: dict[tuple[Tap, int], Tensor], features: Mapping[Tap, Tensor], tile: Tile) -> None:
+    def _add_grams(
+        self, sums: dict[tuple[FeatureLayer, int], Tensor], features: Mapping[FeatureLayer, Tensor], tile: Tile
+    ) -> None:
         for tap in self.style_taps:
             rows, columns = tile.inside(tap.conv)
             core = features[tap][..., rows, columns]
@@ -126,17 +128,17 @@ class Objective:
                 part = gram_sum(core, None if mask is None else mask[tile.position(tap.conv)])
                 sums[tap, r] = sums[tap, r] + part if (tap, r) in sums else part
 
-    def _difference(self, features: Tensor, tap: Tap, tile: Tile) -> Tensor:
+    def _difference(self, features: Tensor, tap: FeatureLayer, tile: Tile) -> Tensor:
         rows, columns = tile.inside(tap.conv)
         top, left = tile.position(tap.conv)
         target = self.content[tap]
         return features[..., rows, columns].to(target.dtype) - target[..., top, left]
 
-    def _gram_scale(self, tap: Tap, region: int) -> float:
+    def _gram_scale(self, tap: FeatureLayer, region: int) -> float:
         """b · c · d, or b · Σm for a masked region."""
         return tap.channels * self.regions[region].count(tap.conv, *self.tiling.shape(tap.conv))
 
-    def _style_term(self, tap: Tap, grams: Mapping[tuple[Tap, int], Tensor]) -> Tensor:
+    def _style_term(self, tap: FeatureLayer, grams: Mapping[tuple[FeatureLayer, int], Tensor]) -> Tensor:
         total = torch.zeros((), dtype=torch.float64)
         for r, region in enumerate(self.regions):
             for style in region.styles:
@@ -145,8 +147,8 @@ class Objective:
         return total
 
     def _gram_factors(
-        self, grams: Mapping[tuple[Tap, int], Tensor], weights: Mapping[str, float]
-    ) -> dict[tuple[Tap, int], Tensor]:
+        self, grams: Mapping[tuple[FeatureLayer, int], Tensor], weights: Mapping[str, float]
+    ) -> dict[tuple[FeatureLayer, int], Tensor]:
         """4 · w · area · Σᵢ weightᵢ (G − Aᵢ) / (b² · b·c·d): what F is multiplied with in its gradient."""
         factors = {}
         for tap in self.style_taps:
@@ -186,7 +188,7 @@ class _Injection:
         self,
         objective: Objective,
         tile: Tile,
-        matrices: Mapping[tuple[Tap, int], Tensor],
+        matrices: Mapping[tuple[FeatureLayer, int], Tensor],
         weights: Mapping[str, float],
     ) -> None:
         self.objective = objective
@@ -194,14 +196,14 @@ class _Injection:
         self.matrices = matrices
         self.weights = weights
 
-    def __call__(self, tap: Tap, features: Tensor, gradient: Tensor | None) -> Tensor:
+    def __call__(self, tap: FeatureLayer, features: Tensor, gradient: Tensor | None) -> Tensor:
         rows, columns = self.tile.inside(tap.conv)
         if gradient is None:
             gradient = torch.zeros_like(features)
         self._add(tap, features[..., rows, columns], gradient[..., rows, columns])
         return gradient
 
-    def _add(self, tap: Tap, core: Tensor, gradient: Tensor) -> None:
+    def _add(self, tap: FeatureLayer, core: Tensor, gradient: Tensor) -> None:
         objective = self.objective
         if tap in objective.style_taps:
             for r, region in enumerate(objective.regions):

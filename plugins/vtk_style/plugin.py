@@ -75,16 +75,16 @@ class StyleTask:
     @hookimpl
     def vtk_data(self, recipe: Recipe, run: Run) -> Data:
         """Read and check the pictures; the dataset is one evaluation."""
-        from vtk_style.scene import Scene, picture_stamps
-        from vtk_style.studio import NAME, Layers, Studio, check_output
+        from vtk_style.inputs import Inputs, picture_stamps
+        from vtk_style.session import NAME, Layers, Session, check_output
         from vtk_style.weights import planned_download
 
         assert isinstance(recipe, StyleRecipe)
         layers = Layers.of(recipe)
         check_output(recipe)
-        scene = Scene.read(recipe, layers.field)
-        run.local[NAME] = Studio(recipe, layers, scene)
-        for note in scene.notes:
+        inputs = Inputs.read(recipe, layers.field)
+        run.local[NAME] = Session(recipe, layers, inputs)
+        for note in inputs.notes:
             run.say(note)
         plan: dict[str, Any] = {
             "stages": {stage.name: f"{stage.total_steps} steps" for stage in run.stages if stage.steps is not None}
@@ -101,15 +101,15 @@ class StyleTask:
         fetches nothing, makes do with random filters of the same shapes.
         """
         from vtk_style.model import StyleModel
-        from vtk_style.studio import Layers
-        from vtk_style.trunk import Trunk
+        from vtk_style.session import Layers
+        from vtk_style.vgg import VggFeatures
         from vtk_style.weights import load_parameters
 
         assert isinstance(recipe, StyleRecipe)
         taps = Layers.of(recipe).all
         source = "random" if data.restored and "downloads" in data.plan else recipe.model.weights
         parameters = load_parameters(source, max(tap.conv for tap in taps), recipe.seed)
-        return StyleModel(Trunk(parameters, taps, recipe.model.pooling))
+        return StyleModel(VggFeatures(parameters, taps, recipe.model.pooling))
 
     @hookimpl
     def vtk_loss(self, recipe: Recipe, data: Data) -> Callable[[Any, Any], Any]:
@@ -122,9 +122,9 @@ class StyleTask:
     @hookimpl
     def vtk_stage_start(self, run: Run, stage: Stage) -> None:
         """The next size."""
-        from vtk_style.studio import Studio
+        from vtk_style.session import Session
 
-        Studio.of(run).begin_stage(run, stage)
+        Session.of(run).begin_stage(run, stage)
 
     @hookimpl
     def vtk_optimizer(self, recipe: Recipe, model: nn.Module, stage: Stage) -> OptimizerSetup | None:
@@ -165,9 +165,9 @@ class StyleTask:
     def vtk_epoch_end(self, run: Run, metrics: Mapping[str, float]) -> None:
         """A preview."""
         from vtk_style.model import StyleModel
-        from vtk_style.studio import Studio
+        from vtk_style.session import Session
 
-        previews = Studio.of(run).previews
+        previews = Session.of(run).previews
         if previews is not None:
             previews.submit(run.step, cast(StyleModel, run.model).picture)
 
@@ -176,25 +176,25 @@ class StyleTask:
         """Say what the run will take; write the result at the end, also where only the last good image is left."""
         from vtk_style.model import StyleModel
         from vtk_style.previews import Previews
-        from vtk_style.studio import Studio
+        from vtk_style.session import Session
 
-        studio, model = Studio.of(run), cast(StyleModel, run.model)
+        session, model = Session.of(run), cast(StyleModel, run.model)
         _introduce(run)
-        studio.announce(run)
+        session.announce(run)
         assert run.directory is not None
-        previews = studio.previews = Previews(run.directory / "previews", studio.finished)
+        previews = session.previews = Previews(run.directory / "previews", session.finished)
         try:
             done = yield
         except VtkError as error:
             if error.code is ExitCode.NON_FINITE:
                 model.restore_good()
-                studio.leave_stage(run)
-                run.say(f"The last good image is in {studio.write(run, model.picture)}")
+                session.leave_stage(run)
+                run.say(f"The last good image is in {session.write(run, model.picture)}")
             raise
         finally:
             previews.close()
-        studio.leave_stage(run)
-        run.say(f"The result is in {studio.write(run, model.picture)}")
+        session.leave_stage(run)
+        run.say(f"The result is in {session.write(run, model.picture)}")
         return done
 
     @hookimpl
@@ -210,13 +210,13 @@ class StyleTask:
     def vtk_report(self, run: Run, result: Any) -> list[Figure]:
         """Content, styles and result side by side."""
         from vtk_style.model import StyleModel
+        from vtk_style.session import Session
         from vtk_style.sheet import contact_sheet
-        from vtk_style.studio import Studio
 
-        studio, model = Studio.of(run), cast(StyleModel, run.model)
+        session, model = Session.of(run), cast(StyleModel, run.model)
 
         def draw(path: Path) -> None:
-            contact_sheet(studio.panels(studio.finished(model.picture))).save(path, "PNG")
+            contact_sheet(session.panels(session.finished(model.picture))).save(path, "PNG")
 
         return [Figure("contact-sheet", "Content, style and result", draw)]
 

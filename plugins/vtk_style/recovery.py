@@ -9,7 +9,7 @@ import torch
 
 from toolkit import ExitCode, Run, VtkError
 from vtk_style.model import StyleModel
-from vtk_style.studio import NAME, tile_sides
+from vtk_style.session import NAME, tile_sides
 
 
 def recover(run: Run, error: VtkError, limit: int) -> Any:

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit import ExitCode, VtkError
+from vtk_style.feature_layers import FeatureLayer, receptive_field, stride_at
 from vtk_style.gram import gram_sum
-from vtk_style.taps import Tap, receptive_field, stride_at
 from vtk_style.tiling import Tiling
-from vtk_style.trunk import Trunk
+from vtk_style.vgg import VggFeatures
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class StyleTarget:
     """One style: its share among the styles of its region, and its Gram matrices."""
 
     weight: float
-    grams: Mapping[Tap, Tensor]
+    grams: Mapping[FeatureLayer, Tensor]
 
 
 @dataclass
@@ -79,19 +79,19 @@ def shrink_mask(mask: Tensor, stride: int) -> Tensor:
 
 @torch.no_grad()
 def style_grams(
-    trunk: Trunk, image: Tensor, taps: Sequence[Tap], mask: Tensor | None = None, tile: int | None = None
-) -> dict[Tap, Tensor]:
+    vgg: VggFeatures, image: Tensor, taps: Sequence[FeatureLayer], mask: Tensor | None = None, tile: int | None = None
+) -> dict[FeatureLayer, Tensor]:
     """A style's Gram matrices, of its image (1, 3, H, W) or of a part that ``mask`` (H, W) in [0, 1] marks.
 
     ``tile`` is the side of the tiles in which the features are made; None makes them at once.
     """
     height, width = image.shape[-2:]
     whole = Region([], mask)
-    tiling = Tiling(height, width, tile or max(height, width), receptive_field(trunk.taps))
-    sums: dict[Tap, Tensor] = {}
+    tiling = Tiling(height, width, tile or max(height, width), receptive_field(vgg.taps))
+    sums: dict[FeatureLayer, Tensor] = {}
     for part in tiling:
         rows, columns = part.window
-        features = trunk(image[..., rows, columns])
+        features = vgg(image[..., rows, columns])
         for tap in taps:
             level = whole.mask_at(tap.conv)
             core = features[tap][(..., *part.inside(tap.conv))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vtk_style.taps import Field, stride_at
+from vtk_style.feature_layers import Field, stride_at
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The trunk's weights: torchvision's published ones, a checked local copy of them, or seeded random filters."""
+"""The vgg's weights: torchvision's published ones, a checked local copy of them, or seeded random filters."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch import Tensor
 from toolkit import ExitCode, VtkError
 from toolkit.models.weights import hub_folder
 from toolkit.system.os_errors import os_error
-from vtk_style.taps import CHANNELS, pooled_after
-from vtk_style.trunk import MEAN, STD
+from vtk_style.feature_layers import CHANNELS, pooled_after
+from vtk_style.vgg import MEAN, STD
 
 Parameters = list[tuple[Tensor, Tensor]]
 

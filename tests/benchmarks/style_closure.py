@@ -40,7 +40,7 @@ def seconds(evaluate: Callable[[], Any], device: torch.device) -> Callable[[], f
 def ours(size: int, device: str, precision: str, tile: int | str) -> tuple[Callable[[], Any], Any]:
     """An evaluation by the plugin, in its first and only stage."""
     sections = {"pyramid": {"levels": 1}, "train": {"device": device, "precision": precision}, "memory": {"tile": tile}}
-    run, model, scene = start(size, **sections)
+    run, model, inputs = start(size, **sections)
     plan = PrecisionPlan(precision, "", run.device.type)
 
     def evaluate() -> None:
@@ -49,7 +49,7 @@ def ours(size: int, device: str, precision: str, tile: int | str) -> tuple[Calla
             terms = run.loss(model(None), None)
         torch.stack(list(terms.values())).sum().backward()
 
-    return evaluate, (run, scene)
+    return evaluate, (run, inputs)
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from toolkit.recipe.load import load_text
 from toolkit.run.setup import prepare
+from vtk_style.inputs import Inputs
 from vtk_style.model import StyleModel
-from vtk_style.scene import Scene
-from vtk_style.studio import Studio
+from vtk_style.session import Session
 from vtk_style.weights import random_parameters
 
 STYLE_WEIGHT = 1e6
@@ -93,15 +93,15 @@ def recipe(size: int, **sections: Any) -> Any:
     return load_text(json.dumps(base), name="bench")
 
 
-def start(size: int, **sections: Any) -> tuple[Any, StyleModel, Scene]:
+def start(size: int, **sections: Any) -> tuple[Any, StyleModel, Inputs]:
     """A run in its first stage, with its model and its pictures."""
     run = prepare(recipe(size, **sections), console=Console(quiet=True))
     run.hook.vtk_stage_start(run=run, stage=run.stages[0])
     model = run.model
     assert isinstance(model, StyleModel)
-    return run, model, Studio.of(run).scene
+    return run, model, Session.of(run).inputs
 
 
-def pair(scene: Scene, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Content and style (1, 3, H, W) of a scene at a size."""
-    return scene.content_at(size).to(device), scene.styles_at(size)[0].image.to(device)
+def pair(inputs: Inputs, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Content and style (1, 3, H, W) of a inputs at a size."""
+    return inputs.content_at(size).to(device), inputs.styles_at(size)[0].image.to(device)

@@ -69,8 +69,8 @@ def main() -> None:
     given = parser.parse_args()
     tune_allocator()
     sections = {"train": {"device": given.device, "precision": given.precision}}
-    run, _, scene = start(given.size, **sections)
-    content, style = pair(scene, given.size, run.device)
+    run, _, inputs = start(given.size, **sections)
+    content, style = pair(inputs, given.size, run.device)
     plain = PlainStyle(content, style)
     watch = ForeignLoad()
     plain_seconds, target = plain_way(plain, content, given.evaluations)

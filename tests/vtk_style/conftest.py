@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from toolkit.recipe.load import load_text
 from toolkit.run.runner import execute
 from toolkit.run.setup import prepare
+from vtk_style.feature_layers import parse_feature_layers, receptive_field
 from vtk_style.objective import Objective
 from vtk_style.reading import read_picture
 from vtk_style.regions import Region, StyleTarget, style_grams
-from vtk_style.taps import parse_taps, receptive_field
 from vtk_style.tiling import Tiling
-from vtk_style.trunk import Trunk
+from vtk_style.vgg import VggFeatures
 from vtk_style.weights import random_parameters
 
 _PLAN = [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512]
@@ -128,19 +128,19 @@ def objective() -> Callable[..., Objective]:
         style_taps: Sequence[str] = ("conv_1", "conv_2", "conv_3", "conv_4", "conv_5"),
         **options: Any,
     ) -> Objective:
-        contents, styles = parse_taps(content_taps), parse_taps(style_taps)
+        contents, styles = parse_feature_layers(content_taps), parse_feature_layers(style_taps)
         taps = {*contents, *styles}
         field = receptive_field(taps)
         parameters = filters(max(tap.conv for tap in taps))
-        trunk = Trunk(parameters, taps, options.pop("pooling", "max")).to(content.dtype)
+        vgg = VggFeatures(parameters, taps, options.pop("pooling", "max")).to(content.dtype)
         height, width = content.shape[-2:]
         side = options.pop("side", None)
         tiling = Tiling(height, width, side, field) if side else Tiling.whole(height, width, field)
         regions = options.pop("regions", None)
         if regions is None:
-            regions = [Region([StyleTarget(1.0, style_grams(trunk, style, styles))])]
-        targets = {tap: trunk(content)[tap] for tap in contents}
-        return Objective(trunk, tiling, targets, styles, regions, options.pop("variation", "l2"))
+            regions = [Region([StyleTarget(1.0, style_grams(vgg, style, styles))])]
+        targets = {tap: vgg(content)[tap] for tap in contents}
+        return Objective(vgg, tiling, targets, styles, regions, options.pop("variation", "l2"))
 
     return make
 

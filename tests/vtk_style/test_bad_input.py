@@ -88,7 +88,7 @@ def test_a_wrong_recipe_is_named_by_key(style, small, changes, says):
 
 
 def test_a_picture_that_cannot_fit_is_refused_with_the_size_that_does(style, small, monkeypatch):
-    monkeypatch.setattr("vtk_style.studio.free_memory", lambda device: 900 << 20)
+    monkeypatch.setattr("vtk_style.session.free_memory", lambda device: 900 << 20)
     with pytest.raises(VtkError, match="of 900 MiB free 720 may be used") as caught:
         style(pyramid={"size": 4000})
     assert caught.value.code is ExitCode.OUT_OF_MEMORY
@@ -171,12 +171,12 @@ def test_random_filters_are_seeded_and_their_layers_normalised():
     first, again, other = random_parameters(3, 1), random_parameters(3, 1), random_parameters(3, 2)
     assert all(torch.equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0][0], other[0][0])
-    from vtk_style.taps import Tap
-    from vtk_style.trunk import Trunk
+    from vtk_style.feature_layers import FeatureLayer
+    from vtk_style.vgg import VggFeatures
     from vtk_style.weights import _natural_noise
 
-    taps = [Tap(1), Tap(2), Tap(3)]
-    features = Trunk(first, taps)(_natural_noise(torch.Generator().manual_seed(9)))
+    taps = [FeatureLayer(1), FeatureLayer(2), FeatureLayer(3)]
+    features = VggFeatures(first, taps)(_natural_noise(torch.Generator().manual_seed(9)))
     for tap in taps:
         assert features[tap].mean().abs() < 0.3
         assert 0.6 < features[tap].std() < 1.6

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from toolkit import ExitCode, VtkError
+from vtk_style.feature_layers import parse_feature_layers, receptive_field
+from vtk_style.free_memory import cgroup_rooms, free_memory, limit_rooms, machine_room, used_memory
 from vtk_style.memory import MIB, choose_tiling, demand, largest_pixels, style_tiling
-from vtk_style.room import cgroup_rooms, free_memory, limit_rooms, machine_room, used_memory
-from vtk_style.taps import parse_taps, receptive_field
 from vtk_style.tiling import Tiling
 
-STYLE = parse_taps([f"conv_{k}" for k in range(1, 6)])
-CONTENT = parse_taps(["conv_4"])
+STYLE = parse_feature_layers([f"conv_{k}" for k in range(1, 6)])
+CONTENT = parse_feature_layers(["conv_4"])
 FIELD = receptive_field(STYLE)
 NEED = demand(STYLE, CONTENT, "max", pair_bytes=2 * 3 * 2 * 6)
 CPU = torch.device("cpu")
@@ -134,7 +134,7 @@ def test_the_shells_limit_counts():
 
 
 class Machine:
-    """A file system with control groups, as far as :mod:`vtk_style.room` looks at it."""
+    """A file system with control groups, as far as :mod:`vtk_style.free_memory` looks at it."""
 
     def __init__(self, root):
         self.root = root
@@ -196,7 +196,7 @@ def test_without_limits_the_machine_counts(machine):
 
 
 def test_the_least_room_is_what_is_free(monkeypatch):
-    monkeypatch.setattr("vtk_style.room.cgroup_rooms", lambda: iter([5 * MIB, 9 * MIB]))
+    monkeypatch.setattr("vtk_style.free_memory.cgroup_rooms", lambda: iter([5 * MIB, 9 * MIB]))
     assert free_memory(CPU) == 5 * MIB
-    monkeypatch.setattr("vtk_style.room.cgroup_rooms", lambda: iter([-MIB]))
+    monkeypatch.setattr("vtk_style.free_memory.cgroup_rooms", lambda: iter([-MIB]))
     assert free_memory(CPU) == 0

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from vtk_style.feature_layers import parse_feature_layers
 from vtk_style.regions import Region, StyleTarget, style_grams
-from vtk_style.taps import parse_taps
-from vtk_style.trunk import Trunk
+from vtk_style.vgg import VggFeatures
 
 WEIGHTS = {"content": 1.0, "style": 1e6, "tv": 10.0}
 ARTICLE = (("conv_4",), ("conv_1", "conv_2", "conv_3", "conv_4", "conv_5"))
@@ -71,10 +71,10 @@ def test_tiles_give_the_whole_image(objective, picture, taps, side, size):
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_styles_gram_matrices_do_not_depend_on_the_tiles(reference, picture, masked):
-    taps = parse_taps(["conv_1", "conv_4", "conv_5"])
-    trunk, image = Trunk(reference.filters(5), taps), picture(75, 90)
+    taps = parse_feature_layers(["conv_1", "conv_4", "conv_5"])
+    vgg, image = VggFeatures(reference.filters(5), taps), picture(75, 90)
     mask = picture(75, 90, seed=4)[0, 0] if masked else None
-    whole, tiled = style_grams(trunk, image, taps, mask), style_grams(trunk, image, taps, mask, tile=16)
+    whole, tiled = style_grams(vgg, image, taps, mask), style_grams(vgg, image, taps, mask, tile=16)
     for tap in taps:
         assert relative(tiled[tap], whole[tap]) < 1e-6
     if not masked:
@@ -102,11 +102,11 @@ def masked_reference(reference, image, style, mask, weight):
 def test_regions_agree_with_the_float64_reference(objective, picture, reference, side):
     content, style, image = picture(48, 56), picture(40, 44, seed=1), picture(48, 56, seed=2)
     mask = picture(48, 56, seed=3)[0, 0]
-    taps = parse_taps(["conv_1", "conv_3"])
-    trunk = Trunk(reference.filters(3), taps)
+    taps = parse_feature_layers(["conv_1", "conv_3"])
+    vgg = VggFeatures(reference.filters(3), taps)
     regions = [
-        Region([StyleTarget(1.0, style_grams(trunk, style, taps))], mask),
-        Region([StyleTarget(1.0, style_grams(trunk, style.flip(2) * 0.5, taps))], 1 - mask),
+        Region([StyleTarget(1.0, style_grams(vgg, style, taps))], mask),
+        Region([StyleTarget(1.0, style_grams(vgg, style.flip(2) * 0.5, taps))], 1 - mask),
     ]
     options = {"regions": regions, "variation": None, "side": side}
     ours = objective(content, style, ("conv_2",), ("conv_1", "conv_3"), **options)

@@ -218,9 +218,9 @@ def test_three_non_finite_losses_in_a_row_stop_the_run_with_the_image_saved(styl
 
 
 def test_memory_that_runs_out_halves_the_tiles_instead_of_ending_the_run(style, monkeypatch):
-    from vtk_style.trunk import Trunk
+    from vtk_style.vgg import VggFeatures
 
-    levels = Trunk.levels
+    levels = VggFeatures.levels
 
     def tight(self, image, dtype=None):
         if image.shape[-1] * image.shape[-2] > 1000 and self.weight_1.requires_grad is False and tight.armed:
@@ -228,16 +228,16 @@ def test_memory_that_runs_out_halves_the_tiles_instead_of_ending_the_run(style, 
         return levels(self, image, dtype)
 
     tight.armed = False
-    from vtk_style.studio import Studio
+    from vtk_style.session import Session
 
-    begin = Studio.begin_stage
+    begin = Session.begin_stage
 
     def begin_then_arm(self, run, stage):
         begin(self, run, stage)
         tight.armed = True
 
-    monkeypatch.setattr(Trunk, "levels", tight)
-    monkeypatch.setattr(Studio, "begin_stage", begin_then_arm)
+    monkeypatch.setattr(VggFeatures, "levels", tight)
+    monkeypatch.setattr(Session, "begin_stage", begin_then_arm)
     made = style()
     assert "out of memory" in made.said
     assert difference(made.image, content()) > 0.02

@@ -4,23 +4,23 @@ import pytest
 import torch
 
 from toolkit import ExitCode, VtkError
-from vtk_style.taps import Tap, parse_tap, parse_taps, receptive_field, stride_at
+from vtk_style.feature_layers import FeatureLayer, parse_feature_layers, receptive_field, stride_at
 
 
 @pytest.mark.parametrize(
     ("name", "tap"),
     [
-        ("conv_1", Tap(1)),
-        ("conv_16", Tap(16)),
-        ("relu_4", Tap(4, "relu")),
-        ("conv1_1", Tap(1)),
-        ("conv2_2", Tap(4)),
-        ("relu4_2", Tap(10, "relu")),
-        ("relu5_4", Tap(16, "relu")),
+        ("conv_1", FeatureLayer(1)),
+        ("conv_16", FeatureLayer(16)),
+        ("relu_4", FeatureLayer(4, "relu")),
+        ("conv1_1", FeatureLayer(1)),
+        ("conv2_2", FeatureLayer(4)),
+        ("relu4_2", FeatureLayer(10, "relu")),
+        ("relu5_4", FeatureLayer(16, "relu")),
     ],
 )
 def test_both_ways_of_counting(name, tap):
-    assert parse_tap(name) == tap
+    assert parse_feature_layers([name])[0] == tap
 
 
 @pytest.mark.parametrize(
@@ -28,14 +28,14 @@ def test_both_ways_of_counting(name, tap):
 )
 def test_a_layer_that_there_is_not_is_refused_with_the_names_that_there_are(name):
     with pytest.raises(VtkError, match="no layer") as caught:
-        parse_tap(name)
+        parse_feature_layers([name])[0]
     assert caught.value.code is ExitCode.RECIPE
     assert "conv_16" in str(caught.value.hint)
 
 
 def test_a_layer_named_twice_is_refused():
     with pytest.raises(VtkError, match="twice"):
-        parse_taps(["conv_3", "conv2_1"])
+        parse_feature_layers(["conv_3", "conv2_1"])
 
 
 def seen_by(network, tap, side=256):
@@ -52,8 +52,8 @@ def seen_by(network, tap, side=256):
     ("name", "size", "halo"), [("conv_5", 24, 12), ("conv_4", 14, 6), ("conv_1", 3, 1), ("conv_13", 156, 80)]
 )
 def test_receptive_field_and_halo(reference, name, size, halo):
-    tap = parse_tap(name)
-    field = receptive_field([tap, Tap(1)])
+    tap = parse_feature_layers([name])[0]
+    field = receptive_field([tap, FeatureLayer(1)])
     assert (field.size, field.halo) == (size, halo)
     network = reference.Network(reference.filters(tap.conv), average=True)
     first, last, cell = seen_by(network, tap)

@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vtk_style.taps import Tap, pooled_after
+from vtk_style.feature_layers import FeatureLayer, pooled_after
 
 Pooling = Literal["max", "avg"]
-Inject = Callable[[Tap, Tensor, Tensor | None], Tensor]
+Inject = Callable[[FeatureLayer, Tensor, Tensor | None], Tensor]
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -49,7 +49,7 @@ class Level:
         return output
 
 
-class Trunk(nn.Module):
+class VggFeatures(nn.Module):
     """The frozen network.
 
     Args:
@@ -62,7 +62,7 @@ class Trunk(nn.Module):
     """
 
     def __init__(
-        self, parameters: Sequence[tuple[Tensor, Tensor]], taps: Iterable[Tap], pooling: Pooling = "max"
+        self, parameters: Sequence[tuple[Tensor, Tensor]], taps: Iterable[FeatureLayer], pooling: Pooling = "max"
     ) -> None:
         super().__init__()
         self.taps = frozenset(taps)
@@ -73,11 +73,11 @@ class Trunk(nn.Module):
             self.register_buffer(f"bias_{conv}", bias.detach().clone(), persistent=False)
         self._kernels: dict[tuple[torch.dtype, torch.device], list[_Kernel]] = {}
 
-    def forward(self, image: Tensor, dtype: torch.dtype | None = None) -> dict[Tap, Tensor]:
+    def forward(self, image: Tensor, dtype: torch.dtype | None = None) -> dict[FeatureLayer, Tensor]:
         """The features at the taps of an image (1, 3, H, W) in [0, 1]; no gradient flows."""
         return self.features(self.levels(image, dtype))
 
-    def features(self, levels: Sequence[Level]) -> dict[Tap, Tensor]:
+    def features(self, levels: Sequence[Level]) -> dict[FeatureLayer, Tensor]:
         """The taps' features among what a forward pass kept."""
         return {tap: _tapped(levels[tap.conv - 1], tap) for tap in self.taps}
 
@@ -91,7 +91,7 @@ class Trunk(nn.Module):
         for conv, kernel in enumerate(kernels, start=1):
             output = F.conv2d(flow, kernel.weight, kernel.bias, padding=1)
             level = Level(pre=output)
-            if conv < self.depth or Tap(conv, "relu") in self.taps:
+            if conv < self.depth or FeatureLayer(conv, "relu") in self.taps:
                 level, flow = self._activate(conv, output)
             levels.append(level)
         return levels
@@ -114,9 +114,9 @@ class Trunk(nn.Module):
         while levels:
             conv, level = len(levels), levels.pop()
             gradient = self._to_preactivation(conv, level, gradient, inject)
-            if Tap(conv) in self.taps:
+            if FeatureLayer(conv) in self.taps:
                 assert level.pre is not None
-                gradient = inject(Tap(conv), level.pre, gradient)
+                gradient = inject(FeatureLayer(conv), level.pre, gradient)
             assert gradient is not None
             gradient = F.conv2d(gradient, kernels[conv - 1].transposed, padding=1)
         assert gradient is not None
@@ -126,10 +126,10 @@ class Trunk(nn.Module):
     def _activate(self, conv: int, output: Tensor) -> tuple[Level, Tensor]:
         """ReLU and pooling; what to keep, and what flows on."""
         pools = conv < self.depth and pooled_after(conv)
-        if pools and self.pooling == "max" and Tap(conv, "relu") not in self.taps:
+        if pools and self.pooling == "max" and FeatureLayer(conv, "relu") not in self.taps:
             pooled, indices = F.max_pool2d(output, 2, return_indices=True)
             return Level(pre=output, pooled=pooled.relu_(), indices=indices), pooled
-        keep_pre = Tap(conv) in self.taps
+        keep_pre = FeatureLayer(conv) in self.taps
         act = output.relu() if keep_pre else output.relu_()
         level = Level(pre=output if keep_pre else None, act=act)
         if not pools:
@@ -146,8 +146,8 @@ class Trunk(nn.Module):
             gradient = self._unpool(level, gradient)
         if level.act is None:
             return gradient
-        if Tap(conv, "relu") in self.taps:
-            gradient = inject(Tap(conv, "relu"), level.act, gradient)
+        if FeatureLayer(conv, "relu") in self.taps:
+            gradient = inject(FeatureLayer(conv, "relu"), level.act, gradient)
         return None if gradient is None else _aten.threshold_backward(gradient, level.act, 0)
 
     def _unpool(self, level: Level, gradient: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ class _Kernel:
         return cls(weight.contiguous(memory_format=packed), bias, transposed.contiguous(memory_format=packed))
 
 
-def _tapped(level: Level, tap: Tap) -> Tensor:
+def _tapped(level: Level, tap: FeatureLayer) -> Tensor:
     kept = level.act if tap.kind == "relu" else level.pre
     assert kept is not None
     return kept

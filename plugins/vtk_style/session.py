@@ -15,17 +15,17 @@ from toolkit import ExitCode, Run, Stage, VtkError
 from toolkit.system.files import whole_file
 from vtk_style.buffers import apart, trim
 from vtk_style.config import LBFGS, StyleRecipe, StyleStage
+from vtk_style.feature_layers import FeatureLayer, Field, parse_feature_layers, receptive_field
+from vtk_style.free_memory import free_memory, used_memory
 from vtk_style.initial import initial_image
+from vtk_style.inputs import Inputs
 from vtk_style.memory import MIB, Demand, choose_tiling, demand, largest_pixels, picture_bytes, style_tiling
 from vtk_style.model import StyleModel
 from vtk_style.objective import Objective
 from vtk_style.previews import Previews
 from vtk_style.pyramid import fitted, refined
 from vtk_style.regions import Region, StyleTarget, style_grams
-from vtk_style.room import free_memory, used_memory
-from vtk_style.scene import Scene
 from vtk_style.sheet import contact_sheet
-from vtk_style.taps import Field, Tap, parse_taps, receptive_field
 from vtk_style.tiling import Tiling
 from vtk_style.writing import picture_format, write_picture
 
@@ -36,17 +36,17 @@ NAME = "style"
 class Layers:
     """The taps of a recipe."""
 
-    content: list[Tap]
-    style: list[Tap]
+    content: list[FeatureLayer]
+    style: list[FeatureLayer]
 
     @classmethod
     def of(cls, recipe: StyleRecipe) -> Layers:
         """Raises VtkError where a layer's name is unknown."""
-        content = parse_taps(recipe.model.content_layers, "model.content_layers")
-        return cls(content, parse_taps(recipe.model.style_layers, "model.style_layers"))
+        content = parse_feature_layers(recipe.model.content_layers, "model.content_layers")
+        return cls(content, parse_feature_layers(recipe.model.style_layers, "model.style_layers"))
 
     @property
-    def all(self) -> set[Tap]:
+    def all(self) -> set[FeatureLayer]:
         """Every tap."""
         return {*self.content, *self.style}
 
@@ -57,25 +57,25 @@ class Layers:
 
 
 @dataclass
-class Studio:
+class Session:
     """The pictures, the layers, and the size of the stage that this process went through before."""
 
     recipe: StyleRecipe
     layers: Layers
-    scene: Scene
+    inputs: Inputs
     before: int | None = None
     previews: Previews | None = None
 
     @classmethod
-    def of(cls, run: Run) -> Studio:
+    def of(cls, run: Run) -> Session:
         """The run's own."""
-        return cast(Studio, run.local[NAME])
+        return cast(Session, run.local[NAME])
 
     def begin_stage(self, run: Run, stage: Stage) -> None:
         """Give the model its image and objective at the stage's size."""
         model, size = cast(StyleModel, run.model), cast(StyleStage, stage.section).size
         self.leave_stage(run)
-        content = self.scene.content_at(size).to(run.device)
+        content = self.inputs.content_at(size).to(run.device)
         tiling, _ = self.plan(run, stage, free_memory(run.device) + held_bytes(run.restore_from))
         start = self._start(model, content, size, stage)
         model.begin(start, self._objective(model, tiling, content, size, run.device))
@@ -93,11 +93,11 @@ class Studio:
 
     def _start(self, model: StyleModel, content: Tensor, size: int, stage: Stage) -> Tensor:
         if stage.index == 0:
-            style = self.scene.style_at(0, size).image
+            style = self.inputs.style_at(0, size).image
             return initial_image(self.recipe.init, content, style, self.recipe.seed)
         if self.before is None:
             return content  # a resumed run loads the image next
-        return refined(model.picture, self.scene.content_at(self.before).to(content.device), content)
+        return refined(model.picture, self.inputs.content_at(self.before).to(content.device), content)
 
     def _objective(
         self, model: StyleModel, tiling: Tiling, content: Tensor, size: int, device: torch.device
@@ -105,20 +105,20 @@ class Studio:
         targets = content_targets(model, tiling, content, self.layers.content)
         variation = self.recipe.loss.tv_kind if self.recipe.loss.tv else None
         regions = self._regions(model, tiling, size, device)
-        return Objective(model.trunk, tiling, targets, self.layers.style, regions, variation)
+        return Objective(model.vgg, tiling, targets, self.layers.style, regions, variation)
 
     def _regions(self, model: StyleModel, tiling: Tiling, size: int, device: torch.device) -> list[Region]:
         members: dict[str, list[StyleTarget]] = {}
-        for number in range(len(self.scene.styles)):
-            style = self.scene.style_at(number, size)
+        for number in range(len(self.inputs.styles)):
+            style = self.inputs.style_at(number, size)
             cut = style_tiling(tiling, (style.image.shape[-2], style.image.shape[-1]))
             texture = None if style.texture is None else style.texture.to(device)
-            grams = style_grams(model.trunk, style.image.to(device), self.layers.style, texture, cut.side)
+            grams = style_grams(model.vgg, style.image.to(device), self.layers.style, texture, cut.side)
             members.setdefault(style.key, []).append(StyleTarget(style.weight, grams))
         regions = []
         for key, targets in members.items():
             total = sum(target.weight for target in targets)
-            mask = self.scene.region_at(key, size)
+            mask = self.inputs.region_at(key, size)
             shares = [replace(target, weight=target.weight / total) for target in targets]
             regions.append(Region(shares, None if mask is None else mask.to(device)))
         return regions
@@ -132,7 +132,8 @@ class Studio:
             pair_bytes, vectors = 2 * 3 * item * optimizer.history, 3 + 2
         half = run.precision is not None and run.precision.name != "fp32"
         styles = [
-            picture_bytes(math.prod(s.picture.size), self.scene.style_shape(s.picture, size)) for s in self.scene.styles
+            picture_bytes(math.prod(s.picture.size), self.inputs.style_shape(s.picture, size))
+            for s in self.inputs.styles
         ]
         return demand(
             self.layers.all,
@@ -141,8 +142,8 @@ class Studio:
             item=2 if half else 4,
             vectors=vectors,
             pair_bytes=pair_bytes,
-            regions=sum(bool(key) for key in self.scene.region_keys),
-            pictures=max(8 * math.prod(self.scene.content.size), *styles),
+            regions=sum(bool(key) for key in self.inputs.region_keys),
+            pictures=max(8 * math.prod(self.inputs.content.size), *styles),
         )
 
     def plan(self, run: Run, stage: Stage, free: int) -> tuple[Tiling, Demand]:
@@ -151,7 +152,7 @@ class Studio:
         Raises:
             VtkError: no tiling fits into ``free`` bytes (exit code 71).
         """
-        height, width = fitted(self.scene.content.size, cast(StyleStage, stage.section).size)
+        height, width = fitted(self.inputs.content.size, cast(StyleStage, stage.section).size)
         need, sides = self.demand(run, stage), tile_sides(run)
         index = str(stage.index)
         kept = sides.get(index)
@@ -190,7 +191,7 @@ class Studio:
     def finished(self, image: Tensor) -> Tensor:
         """An image (1, 3, H, W) as it is shown: in [0, 1], with the colours that the recipe keeps."""
         clamped = image.detach().to("cpu", torch.float32, copy=True).clamp_(0, 1)
-        return self.scene.recoloured(clamped).clamp_(0, 1)
+        return self.inputs.recoloured(clamped).clamp_(0, 1)
 
     def output_path(self, directory: Path) -> Path:
         """Where the result goes."""
@@ -201,7 +202,7 @@ class Studio:
         assert run.directory is not None
         path, output = self.output_path(run.directory), self.recipe.output
         result = self.finished(image)
-        alpha = self.scene.alpha_at(max(result.shape[-2:])) if self.recipe.data.alpha == "keep" else None
+        alpha = self.inputs.alpha_at(max(result.shape[-2:])) if self.recipe.data.alpha == "keep" else None
         # Without the comment that names the file it came from: the same settings are the same picture file.
         lines = [line for line in run.resolved.to_yaml().splitlines() if not line.startswith("#")]
         recipe = "\n".join(lines) + "\n"
@@ -215,25 +216,27 @@ class Studio:
         size = min(512, max(result.shape[-2:]))
         styles = [
             (f"style {Path(s.picture.name).name}", s.picture.resized(fitted(s.picture.size, size)))
-            for s in self.scene.styles
+            for s in self.inputs.styles
         ]
-        content = self.scene.content
-        shown = self.scene.recoloured(self.scene.content_at(size))
+        content = self.inputs.content
+        shown = self.inputs.recoloured(self.inputs.content_at(size))
         return [(f"content {Path(content.name).name}", shown), *styles, ("result", result)]
 
 
-def content_targets(model: StyleModel, tiling: Tiling, content: Tensor, taps: list[Tap]) -> dict[Tap, Tensor]:
+def content_targets(
+    model: StyleModel, tiling: Tiling, content: Tensor, taps: list[FeatureLayer]
+) -> dict[FeatureLayer, Tensor]:
     """The content's features (1, C, h, w) at some taps, made tile by tile."""
     targets = {tap: _empty_features(tap, tiling, content) for tap in taps}
     for tile in tiling:
         rows, columns = tile.window
-        features = model.trunk(content[..., rows, columns])
+        features = model.vgg(content[..., rows, columns])
         for tap, target in targets.items():
             target[(..., *tile.position(tap.conv))] = features[tap][(..., *tile.inside(tap.conv))]
     return targets
 
 
-def _empty_features(tap: Tap, tiling: Tiling, like: Tensor) -> Tensor:
+def _empty_features(tap: FeatureLayer, tiling: Tiling, like: Tensor) -> Tensor:
     """In channels-last order."""
     return apart((1, *tiling.shape(tap.conv), tap.channels), like.dtype, like.device).permute(0, 3, 1, 2)
 

@@ -14,9 +14,9 @@ from toolkit import VtkError
 from toolkit.types.stamps import Stamps
 from vtk_style import color
 from vtk_style.config import StyleRecipe, StyleSource
+from vtk_style.feature_layers import Field
 from vtk_style.pyramid import fitted, resized
 from vtk_style.reading import Picture, read_mask, read_picture
-from vtk_style.taps import Field
 
 _MISSING = "Name your pictures with --content FILE and --style FILE, or see it work with --demo, which brings its own."
 
@@ -49,7 +49,7 @@ class StageStyle:
 
 
 @dataclass
-class Scene:
+class Inputs:
     """All pictures of a recipe."""
 
     recipe: StyleRecipe
@@ -58,7 +58,7 @@ class Scene:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def read(cls, recipe: StyleRecipe, reach: Field) -> Scene:
+    def read(cls, recipe: StyleRecipe, reach: Field) -> Inputs:
         """Read and check every picture.
 
         Raises:
@@ -68,9 +68,9 @@ class Scene:
         content = read_picture(recipe.data.content, background, missing=_MISSING)
         styles = [cls._style(source, content, background) for source in recipe.data.styles]
         notes = [f"{p.name}: {note}" for p in (content, *(s.picture for s in styles)) for note in p.notes]
-        scene = cls(recipe, content, styles, notes)
-        scene._check_sizes(reach)
-        return scene
+        inputs = cls(recipe, content, styles, notes)
+        inputs._check_sizes(reach)
+        return inputs
 
     @staticmethod
     def _style(source: StyleSource, content: Picture, background: Sequence[float]) -> StylePicture:

@@ -21,7 +21,7 @@ _BLOCKED = re.compile(r"(conv|relu)(\d)_(\d)")
 
 
 @dataclass(frozen=True, order=True)
-class Tap:
+class FeatureLayer:
     """A place in the network.
 
     Args:
@@ -41,16 +41,7 @@ class Tap:
         return f"{self.kind}_{self.conv}"
 
 
-def parse_tap(name: str) -> Tap:
-    """``conv_5`` or ``relu_5`` (counted), ``conv3_1`` or ``relu3_1`` (block and place in it).
-
-    Raises:
-        VtkError: there is no such layer (exit code 78).
-    """
-    return parse_taps([name])[0]
-
-
-def _find_tap(name: str) -> Tap | None:
+def _find_tap(name: str) -> FeatureLayer | None:
     counted, blocked = _COUNTED.fullmatch(name), _BLOCKED.fullmatch(name)
     conv = 0
     if counted:
@@ -62,7 +53,7 @@ def _find_tap(name: str) -> Tap | None:
     match = counted or blocked
     if match is None or not 1 <= conv <= len(CHANNELS):
         return None
-    return Tap(conv, "relu" if match[1] == "relu" else "conv")
+    return FeatureLayer(conv, "relu" if match[1] == "relu" else "conv")
 
 
 def pooled_after(conv: int) -> bool:
@@ -96,7 +87,7 @@ class Field:
         return -(-self.reach // self.stride) * self.stride
 
 
-def receptive_field(taps: Iterable[Tap]) -> Field:
+def receptive_field(taps: Iterable[FeatureLayer]) -> Field:
     """The receptive field of the deepest tap.
 
     A feature ``i`` at stride ``s`` depends on pixels ``s·i − left … s·i + right``. A 3×3 convolution adds ``s`` on
@@ -112,7 +103,7 @@ def receptive_field(taps: Iterable[Tap]) -> Field:
     return Field(left + right + 1, max(left, right - stride + 1), stride)
 
 
-def parse_taps(names: Sequence[str], place: str | None = None) -> list[Tap]:
+def parse_feature_layers(names: Sequence[str], place: str | None = None) -> list[FeatureLayer]:
     """Several taps in network order.
 
     Args:
