@@ -532,9 +532,9 @@ def test_a_flag_that_a_verb_has_itself(flag: str, verbs: tuple[str, ...], author
 
 def test_the_flags_of_the_tasks_that_come_with_the_toolkit_can_be_given() -> None:
     from toolkit.hooks.catalogue import Catalogue
-    from toolkit.recipe.plugins import loaded, options_of
+    from toolkit.recipe.plugins import load_entry, options_of
 
-    flags = {p.name: {o.flag for o in options_of(loaded(p))} for p in Catalogue(disabled=()).plugins if p.builtin
+    flags = {p.name: {o.flag for o in options_of(load_entry(p))} for p in Catalogue(disabled=()).plugins if p.builtin
              and p.kind == "task"}  # fmt: skip
     assert {"--content", "--style", "--output", "--size", "--steps"} <= flags["style"]
     assert "--images" in flags["classification"]

@@ -7,8 +7,8 @@ from torch import nn
 
 from toolkit import Recipe, hookimpl
 from toolkit.errors import VtkError
-from toolkit.hooks.catalogue import Kind, Loaded, Plugin
-from toolkit.hooks.manager import build_manager, call_required, try_out
+from toolkit.hooks.catalogue import Kind, LoadedPlugin, Plugin
+from toolkit.hooks.manager import build_manager, call_required, check_registration
 
 
 class Recorder:
@@ -66,8 +66,8 @@ class Core(Recorder):
         return True
 
 
-def loaded(plugin: Any, name: str, kind: Kind = "extension") -> Loaded:
-    return Loaded(Plugin(name, kind, f"{name}:plugin", f"{name}-dist", "1.0", ""), plugin, Recipe)
+def loaded(plugin: Any, name: str, kind: Kind = "extension") -> LoadedPlugin:
+    return LoadedPlugin(Plugin(name, kind, f"{name}:plugin", f"{name}-dist", "1.0", ""), plugin, Recipe)
 
 
 def test_order_of_hooks() -> None:
@@ -134,7 +134,7 @@ def test_a_hook_that_does_not_exist_is_refused_even_where_no_check_came_before()
         def vtk_lgo(self, run: Any) -> None: ...
 
     with pytest.raises(VtkError, match="unknown hook 'vtk_lgo'"):
-        try_out(loaded(Bad(), "bad"))
+        check_registration(loaded(Bad(), "bad"))
 
 
 def test_one_plugin_twice_is_told_as_an_error() -> None:

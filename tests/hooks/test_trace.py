@@ -9,8 +9,8 @@ import pytest
 
 from toolkit import Recipe, hookimpl
 from toolkit.errors import VtkError
-from toolkit.hooks.catalogue import Kind, Loaded, Plugin
-from toolkit.hooks.early import EarlyCall, ask, noted
+from toolkit.hooks.catalogue import Kind, LoadedPlugin, Plugin
+from toolkit.hooks.early import EarlyCall, call_early, record_calls
 from toolkit.hooks.manager import build_manager
 from toolkit.hooks.trace import HookTrace
 
@@ -101,8 +101,8 @@ class Core:
 
 
 def build() -> pluggy.PluginManager:
-    def loaded(plugin: Any, name: str, kind: Any) -> Loaded:
-        return Loaded(Plugin(name, kind, "m:p", "dist", "1", ""), plugin, Recipe)
+    def loaded(plugin: Any, name: str, kind: Any) -> LoadedPlugin:
+        return LoadedPlugin(Plugin(name, kind, "m:p", "dist", "1", ""), plugin, Recipe)
 
     (task, kind), (extension, other) = KINDS
     return build_manager(Core(), [loaded(Extension(), extension, other)], loaded(Task(), task, kind))
@@ -191,11 +191,11 @@ def test_what_was_asked_while_the_recipe_was_read_comes_first() -> None:
 
 def test_notes_are_taken_only_where_they_are_wanted() -> None:
     entry, calls = Plugin("t", "task", "m:p", "dist", "1", ""), list[EarlyCall]()
-    with noted(calls):
-        assert ask(entry, "vtk_config", lambda: 1) == 1
+    with record_calls(calls):
+        assert call_early(entry, "vtk_config", lambda: 1) == 1
         with pytest.raises(VtkError, match="failed in vtk_options"):
-            ask(entry, "vtk_options", lambda: 1 / 0)
-    ask(entry, "vtk_config", lambda: 2)
+            call_early(entry, "vtk_options", lambda: 1 / 0)
+    call_early(entry, "vtk_config", lambda: 2)
     assert [(call.hook, call.answered) for call in calls] == [("vtk_config", True), ("vtk_options", False)]
     assert all(call.seconds >= 0 for call in calls)
 

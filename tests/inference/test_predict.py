@@ -36,7 +36,7 @@ class Asking:
     def __init__(self, hook: Hook) -> None:
         self.hook = hook
 
-    def ask(self, name: str, **arguments: Any) -> Any:
+    def call(self, name: str, **arguments: Any) -> Any:
         return getattr(self.hook, name)(**arguments)
 
     def owner_of(self, name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.system import exchange
-from toolkit.system.exchange import aside_of, mend, replace_directory, standing, swap
+from toolkit.system.exchange import aside_of, repair, replace_directory, standing, swap
 
 
 @pytest.fixture(params=["one step", "two steps"])
@@ -85,7 +85,7 @@ def test_a_second_step_that_fails_loses_nothing(tmp_path: Path, monkeypatch: pyt
         replace_directory(made, target)
     assert (standing(target) / "content").read_text() == "old"
     monkeypatch.undo()
-    mend(target)
+    repair(target)
     assert (target / "content").read_text() == "old"
     assert not aside_of(target).exists()
 

@@ -42,12 +42,12 @@ def command(
 
     The task's own options name other data; all of their labelled samples are evaluated then.
     """
-    from toolkit.run.checkpoint.moved import told_where_it_began
+    from toolkit.run.checkpoint.moved import reraise_with_origin
     from toolkit.run.evaluate_run import reevaluate
     from toolkit.system.terminal import progress_console
 
     console = progress_console()
-    with told_where_it_began(run):
+    with reraise_with_origin(run):
         found = reevaluate(run, console=console, display=_display, split=split, flags=given_flags(ctx), device=device)
     page = write_page(found, report) if report is not None else None
     if as_json:

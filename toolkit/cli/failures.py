@@ -70,10 +70,10 @@ def _traceback(error: BaseException) -> None:
 
 
 def _bug(error: BaseException) -> int:
-    from toolkit.hooks.attribution import blamed
+    from toolkit.hooks.attribution import attribute
     from toolkit.hooks.catalogue import Catalogue
 
     _traceback(error)
-    whose = blamed(error, Catalogue().plugins) or "this is a bug in the toolkit or in a plugin"
+    whose = attribute(error, Catalogue().plugins) or "this is a bug in the toolkit or in a plugin"
     echo(f"error: {whose}; please report it with the lines above", err=True)
     return int(ExitCode.BUG)

@@ -13,7 +13,7 @@ import click
 from toolkit.cli.echo import echo, echo_exact
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.target import RecipeVerb, Target, early_calls, given_flags, load_target, read_target
-from toolkit.hooks.early import noted
+from toolkit.hooks.early import record_calls
 
 if TYPE_CHECKING:
     from toolkit.hooks.early import EarlyCall
@@ -77,7 +77,7 @@ def command(
     elif accept:
         raise click.UsageError("--accept goes with --resume: it says what may have changed since the run began")
     asked = early_calls(ctx)
-    with noted(asked):
+    with record_calls(asked):
         resolved = load_target(target, sets=sets, flags=given_flags(ctx), demo=demo, device=device)
     with _taken_up(out if resume else None):
         outcome = _execute(resolved, out, resume, accept, quiet, asked if trace_hooks else None)
@@ -95,9 +95,9 @@ def _taken_up(directory: Path | None) -> AbstractContextManager[None]:
     """Around a run that goes on, if it does."""
     if directory is None:
         return nullcontext()
-    from toolkit.run.checkpoint.moved import told_where_it_began
+    from toolkit.run.checkpoint.moved import reraise_with_origin
 
-    return told_where_it_began(directory)
+    return reraise_with_origin(directory)
 
 
 def resume_directory(target: Target, out: Path | None) -> Path:

@@ -11,7 +11,7 @@ import click
 
 from toolkit.cli.verb import Verb
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.early import noted
+from toolkit.hooks.early import record_calls
 from toolkit.types.options import Option
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class RecipeVerb(Verb):
         recipe = None if ctx.resilient_parsing else find_recipe(args, self.params)
         if recipe is not None:
             try:
-                with noted(early_calls(ctx)):
+                with record_calls(early_calls(ctx)):
                     options = _flags_of(recipe)
             except VtkError:
                 if not wants_help:

@@ -34,7 +34,7 @@ def _report_on(resolved: ResolvedRecipe) -> DataReport:
     from toolkit.data_audit.data_report import check_data
 
     manager = build_manager(None, list(resolved.plugins.values()), resolved.task)
-    survey: Survey | None = manager.ask("vtk_survey", recipe=resolved.recipe)
+    survey: Survey | None = manager.call("vtk_survey", recipe=resolved.recipe)
     if survey is None:
         raise VtkError(
             f"the task {resolved.recipe.task!r} has no data set to report on",

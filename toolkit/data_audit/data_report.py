@@ -15,7 +15,7 @@ from toolkit.data_audit.duplicates import Sample, twin_faults, twin_faults_of
 from toolkit.data_audit.files import file_faults
 from toolkit.data_audit.scan import Record, scan_files
 from toolkit.data_audit.sizes import Sizes, measure
-from toolkit.types.finding import LEVELS, Fault, worst_first
+from toolkit.types.finding import LEVELS, Finding, worst_first
 from toolkit.types.survey import Survey
 
 __all__ = ["DataReport", "check_data"]
@@ -38,7 +38,7 @@ class DataReport:
     place: str
     splits: dict[str, int]
     counts: Mapping[str, Mapping[str, int]]
-    faults: list[Fault]
+    faults: list[Finding]
     sizes: Sizes | None
     seconds: float
     survey: Survey = field(repr=False)
@@ -98,13 +98,13 @@ def check_data(
     return DataReport(survey.place, splits, counts, worst_first(faults), sizes, time.perf_counter() - started, survey)
 
 
-def _faults_in_files(survey: Survey, samples: list[Sample], records: list[Record]) -> Iterator[Fault]:
+def _faults_in_files(survey: Survey, samples: list[Sample], records: list[Record]) -> Iterator[Finding]:
     named = [(sample.name, record) for sample, record in zip(samples, records, strict=True)]
     yield from file_faults(named, survey.input_side, survey.keys)
     yield from twin_faults(samples, records, survey)
 
 
-def _faults_in_memory(survey: Survey, samples: list[Sample]) -> Iterator[Fault]:
+def _faults_in_memory(survey: Survey, samples: list[Sample]) -> Iterator[Finding]:
     images = [part.images for part in survey.parts.values() if part.images is not None]
     if len({image.shape[1:] for image in images}) == 1:
         yield from twin_faults_of(samples, duplicate_arrays(np.concatenate(images)), survey)

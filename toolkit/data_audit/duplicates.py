@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from toolkit.data.splits.fingerprints import equal_groups, look_groups
 from toolkit.data_audit.scan import Record
-from toolkit.types.finding import Case, Fault, Level, counted
+from toolkit.types.finding import Case, Finding, Level, counted
 from toolkit.types.survey import Survey
 
 __all__ = ["Sample", "twin_faults", "twin_faults_of"]
@@ -28,7 +28,7 @@ class Sample:
     labels: tuple[str, ...]
 
 
-def twin_faults(samples: Sequence[Sample], records: Sequence[Record], survey: Survey) -> Iterator[Fault]:
+def twin_faults(samples: Sequence[Sample], records: Sequence[Record], survey: Survey) -> Iterator[Finding]:
     """Copies among files: by content, and by look."""
     exact = equal_groups([record.content for record in records])
     yield from twin_faults_of(samples, exact, survey)
@@ -36,7 +36,7 @@ def twin_faults(samples: Sequence[Sample], records: Sequence[Record], survey: Su
     yield from _faults(samples, list(_several(near, exact)), near=True, survey=survey)
 
 
-def twin_faults_of(samples: Sequence[Sample], labels: Labels, survey: Survey) -> Iterator[Fault]:
+def twin_faults_of(samples: Sequence[Sample], labels: Labels, survey: Survey) -> Iterator[Finding]:
     """Exact copies, told by equal ``labels``."""
     yield from _faults(samples, list(_groups(labels)), near=False, survey=survey)
 
@@ -54,7 +54,7 @@ def _several(near: Labels, exact: Labels) -> Iterator[list[int]]:
     return (group for group in _groups(near) if len({int(exact[place]) for place in group}) > 1)
 
 
-def _faults(samples: Sequence[Sample], groups: Iterable[list[int]], *, near: bool, survey: Survey) -> Iterator[Fault]:
+def _faults(samples: Sequence[Sample], groups: Iterable[list[int]], *, near: bool, survey: Survey) -> Iterator[Finding]:
     by_fault: dict[str, list[Case]] = {"labels": [], "splits": [], "": []}
     for group in groups:
         members = [samples[place] for place in group]
@@ -82,13 +82,13 @@ def _in_fixed(case: Case, survey: Survey) -> bool:
     return bool(set(case.detail.split(" / ")) & set(survey.fixed))
 
 
-def _fault(where: str, cases: tuple[Case, ...], near: bool, survey: Survey) -> Fault:
+def _fault(where: str, cases: tuple[Case, ...], near: bool, survey: Survey) -> Finding:
     kind, alike = ("near-copy", " in versions that look alike") if near else ("copy", "")
     crossing: Level = "warning" if near else "error"
     what = counted(len(cases), "picture", "pictures") + alike
     if where == "labels":
         remedy = "At most one of the labels is right. Keep the files that have it."
-        return Fault(f"{kind}-with-two-labels", crossing, f"{what} with different labels", remedy, cases)
+        return Finding(f"{kind}-with-two-labels", crossing, f"{what} with different labels", remedy, cases)
     if where == "splits":
         message = f"{what} in more than one split{', as the recipe cuts them' if survey.cut else ''}"
         remedy = "The model is examined on what it has learnt by heart: figures come out too good. Keep one of them"
@@ -98,8 +98,8 @@ def _fault(where: str, cases: tuple[Case, ...], near: bool, survey: Survey) -> F
             remedy += f"; that moves none out of {', '.join(sorted(survey.fixed))}." if survey.fixed else "."
         else:
             remedy += "."
-        return Fault(f"{kind}-across-splits", crossing, message, remedy, cases)
+        return Finding(f"{kind}-across-splits", crossing, message, remedy, cases)
     remedy = "They count more than others. Keep one of each, unless that is meant."
-    return Fault(
+    return Finding(
         f"{kind}-in-split", "note" if near else "warning", f"{what}, more than once in one split", remedy, cases
     )

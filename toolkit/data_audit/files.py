@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 
 from toolkit.data_audit.scan import Record
-from toolkit.types.finding import Case, Fault, Level, counted
+from toolkit.types.finding import Case, Finding, Level, counted
 from toolkit.types.survey import SurveyKeys
 
 __all__ = ["file_faults"]
@@ -56,7 +56,9 @@ _SUFFIXES = {
 }
 
 
-def file_faults(named: Sequence[Named], input_side: int | None = None, keys: SurveyKeys = _NO_KEYS) -> Iterator[Fault]:
+def file_faults(
+    named: Sequence[Named], input_side: int | None = None, keys: SurveyKeys = _NO_KEYS
+) -> Iterator[Finding]:
     """What is wrong with files one by one.
 
     Args:
@@ -73,7 +75,7 @@ def file_faults(named: Sequence[Named], input_side: int | None = None, keys: Sur
         yield from _of_odd_kind(usable)
 
 
-def _of_odd_size(usable: Sequence[Named], input_side: int | None, key: str | None) -> Iterator[Fault]:
+def _of_odd_size(usable: Sequence[Named], input_side: int | None, key: str | None) -> Iterator[Finding]:
     usual = statistics.median(_short(record) for _, record in usable)
     aspect = statistics.median(_aspect(record) for _, record in usable)
 
@@ -93,7 +95,7 @@ def _of_odd_size(usable: Sequence[Named], input_side: int | None, key: str | Non
     remedy = "Only the centre reaches the model, or it is squeezed. Cut it into parts, or crop it by hand."
     yield from _fault(usable, long, "long-picture", "warning", "picture is very long", "pictures are very long", remedy)
     if input_side is not None and usual < input_side:
-        yield Fault(
+        yield Finding(
             "smaller-than-input",
             "note",
             f"half of the pictures have a short side of {usual:.0f} pixels at most, the model sees {input_side}",
@@ -102,12 +104,12 @@ def _of_odd_size(usable: Sequence[Named], input_side: int | None, key: str | Non
         )
 
 
-def _of_odd_look(usable: Sequence[Named], key: str | None) -> Iterator[Fault]:
+def _of_odd_look(usable: Sequence[Named], key: str | None) -> Iterator[Finding]:
     remedy = "Hardly anything can be seen on it. Delete it, unless it is meant to be so."
     yield from _fault(usable, _blank, "blank-picture", "warning", "picture is blank", "pictures are blank", remedy)
     grey = [name for name, record in usable if record.grey and not _blank(record)]
     if 0 < len(grey) < len(usable) / 2:
-        yield Fault(
+        yield Finding(
             "grey-among-coloured",
             "note",
             counted(len(grey), "picture is grey", "pictures are grey") + ", the others are coloured",
@@ -117,25 +119,25 @@ def _of_odd_look(usable: Sequence[Named], key: str | None) -> Iterator[Fault]:
         )
 
 
-def _of_odd_kind(usable: Sequence[Named]) -> Iterator[Fault]:
+def _of_odd_kind(usable: Sequence[Named]) -> Iterator[Finding]:
     for kind, (words, remedy) in _KINDS.items():
         cases = tuple(Case((name,), record.format) for name, record in usable if kind in record.kinds)
         if cases:
             message = f"{counted(len(cases), 'picture', 'pictures')} {words}"
-            yield Fault(f"{kind}-picture", "note", message, remedy, cases)
+            yield Finding(f"{kind}-picture", "note", message, remedy, cases)
     misnamed = tuple(Case((name,), f"is {record.format}") for name, record in usable if _misnamed(name, record))
     if misnamed:
         message = counted(len(misnamed), "file is of another format", "files are of another format") + " than named"
-        yield Fault("wrong-suffix", "note", message, "They are read all the same. Other programs may not.", misnamed)
+        yield Finding("wrong-suffix", "note", message, "They are read all the same. Other programs may not.", misnamed)
 
 
 def _fault(
     named: Sequence[Named], detail: Callable[[Record], str], kind: str, level: Level, one: str, many: str, remedy: str
-) -> Iterator[Fault]:
+) -> Iterator[Finding]:
     """The fault of every file for which ``detail`` has something to say."""
     cases = tuple(Case((name,), said) for name, record in named if (said := detail(record)))
     if cases:
-        yield Fault(kind, level, counted(len(cases), one, many), remedy, cases)
+        yield Finding(kind, level, counted(len(cases), one, many), remedy, cases)
 
 
 def _trouble_is(trouble: str) -> Callable[[Record], str]:

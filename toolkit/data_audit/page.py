@@ -9,7 +9,7 @@ from pathlib import Path
 from toolkit.data_audit.data_report import DataReport
 from toolkit.data_audit.text import case_text, verdict
 from toolkit.data_audit.thumbnails import CLASSES, contact_sheet, preview
-from toolkit.types.finding import Case, Fault, counted
+from toolkit.types.finding import Case, Finding, counted
 
 __all__ = ["as_page"]
 
@@ -69,7 +69,7 @@ def _files_by_name(report: DataReport) -> dict[str, Path]:
     return {name: Path(file) for name, file in pairs if name in wanted}
 
 
-def _fault(fault: Fault, files: Mapping[str, Path]) -> Iterator[str]:
+def _fault(fault: Finding, files: Mapping[str, Path]) -> Iterator[str]:
     yield f'<section class="fault {fault.level}">'
     yield f"<h3>{fault.level}: {html.escape(fault.message)}</h3>"
     yield f'<p class="remedy">{html.escape(fault.remedy)} <code>{html.escape(fault.kind)}</code></p>'

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from toolkit.data_audit.data_report import DataReport
 from toolkit.system.printable import printable
-from toolkit.types.finding import LEVELS, Case, Fault, counted
+from toolkit.types.finding import LEVELS, Case, Finding, counted
 
 __all__ = ["as_text", "case_text", "verdict"]
 
@@ -48,7 +48,7 @@ def verdict(report: DataReport) -> str:
     return f"{', '.join(found) or 'nothing wrong was found'} · {read}"
 
 
-def _fault_lines(fault: Fault) -> Iterator[str]:
+def _fault_lines(fault: Finding) -> Iterator[str]:
     yield f"{fault.level}: {fault.message}  [{fault.kind}]"
     for case in fault.cases[:_SHOWN]:
         yield f"    {case_text(case)}"

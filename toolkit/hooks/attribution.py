@@ -14,7 +14,7 @@ from toolkit.hooks.entry import CORE, Plugin, normalized
 from toolkit.hooks.lint import hook_names
 
 
-def blamed(error: BaseException, plugins: Sequence[Plugin]) -> str | None:
+def attribute(error: BaseException, plugins: Sequence[Plugin]) -> str | None:
     """``raised in vtk_survey of the task denoise (vtk-denoise 0.1.0), whose author is at ...``.
 
     None where no frame is a plugin's.

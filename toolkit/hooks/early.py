@@ -31,7 +31,7 @@ _notes: ContextVar[list[EarlyCall] | None] = ContextVar("notes", default=None)
 
 
 @contextmanager
-def noted(calls: list[EarlyCall]) -> Iterator[None]:
+def record_calls(calls: list[EarlyCall]) -> Iterator[None]:
     """Adds to ``calls`` what is asked while the block runs."""
     token = _notes.set(calls)
     try:
@@ -40,7 +40,7 @@ def noted(calls: list[EarlyCall]) -> Iterator[None]:
         _notes.reset(token)
 
 
-def ask(entry: Plugin, hook: str, function: Callable[[], Any]) -> Any:
+def call_early(entry: Plugin, hook: str, function: Callable[[], Any]) -> Any:
     """The plugin's own answer to a hook, called without arguments.
 
     Raises:

@@ -74,7 +74,7 @@ class Plugin:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedPlugin:
     """An imported plugin: its entry in the catalogue, its object, and the schema that its ``vtk_config`` returned."""
 
     entry: Plugin

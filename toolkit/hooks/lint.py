@@ -24,7 +24,7 @@ REQUIRED: dict[Kind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Violation:
     """One fault: the hook or attribute, what is wrong with it, the likely fix."""
 
     hook: str
@@ -50,7 +50,7 @@ def lint(plugin: Any, entry: Plugin) -> None:
     findings = list(_findings(plugin, entry.kind))
     if findings:
         raise VtkError(
-            f"the {entry.kind} {entry.name!r} of {entry.owner} is not a valid plugin:\n{few(findings)}",
+            f"the {entry.kind} {entry.name!r} of {entry.owner} is not a valid plugin:\n{truncate_list(findings)}",
             hint=f"entry point {entry.value}; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         )
@@ -68,16 +68,16 @@ def implementation(plugin: Any, hook: str) -> Callable[..., Any] | None:
     return next((routine for name, routine in _hooks(plugin) if _answers(name, routine) == hook), None)
 
 
-def few(faults: Sequence[object]) -> str:
+def truncate_list(faults: Sequence[object]) -> str:
     """Faults one a line, as many as leave the whole message within five lines."""
     shown = faults if len(faults) <= _SHOWN else faults[: _SHOWN - 1]
     rest = [f"and {len(faults) - len(shown)} more like these"] if len(shown) < len(faults) else []
     return "\n".join(f"  {fault}" for fault in [*shown, *rest])
 
 
-def _findings(plugin: Any, kind: Kind) -> Iterator[Finding]:
+def _findings(plugin: Any, kind: Kind) -> Iterator[Violation]:
     if inspect.isclass(plugin):
-        yield Finding(
+        yield Violation(
             plugin.__name__, "the entry point names a class", f"name an instance, e.g. plugin = {plugin.__name__}()"
         )
         return
@@ -87,7 +87,7 @@ def _findings(plugin: Any, kind: Kind) -> Iterator[Finding]:
     answered = {hook for name, routine in hooks.items() if (hook := _answers(name, routine)) is not None}
     for name in REQUIRED[kind]:
         if name not in answered:
-            yield Finding(name, f"a {kind} must have this hook", f"add a method {name} marked @hookimpl")
+            yield Violation(name, f"a {kind} must have this hook", f"add a method {name} marked @hookimpl")
 
 
 def _hooks(plugin: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -119,38 +119,40 @@ def _marked(routine: Any) -> dict[str, Any] | None:
     return options if isinstance(options, dict) else None
 
 
-def _check_hook(name: str, function: Callable[..., Any]) -> Iterator[Finding]:
+def _check_hook(name: str, function: Callable[..., Any]) -> Iterator[Violation]:
     options = _marked(function)
     hook = (options or {}).get("specname") or name
     if hook not in hook_names():
         close = difflib.get_close_matches(hook, hook_names(), n=1)
-        yield Finding(
+        yield Violation(
             name, "there is no such hook", f"did you mean {close[0]}?" if close else f"hooks: {', '.join(hook_names())}"
         )
         return
     if options is None:
-        yield Finding(
+        yield Violation(
             name, "not marked as a hook implementation, so it would never be called", "put @hookimpl above it"
         )
         return
     yield from _check_arguments(name, hook, function)
 
 
-def _check_arguments(name: str, hook: str, function: Callable[..., Any]) -> Iterator[Finding]:
+def _check_arguments(name: str, hook: str, function: Callable[..., Any]) -> Iterator[Violation]:
     allowed = list(inspect.signature(getattr(specs, hook)).parameters)
     offered = f"the arguments of {hook} are ({', '.join(allowed)})"
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            yield Finding(name, f"takes *{parameter.name}, which pluggy never fills", f"name what it needs; {offered}")
+            yield Violation(
+                name, f"takes *{parameter.name}, which pluggy never fills", f"name what it needs; {offered}"
+            )
         elif parameter.name not in allowed:
             close = difflib.get_close_matches(parameter.name, allowed, n=1)
-            yield Finding(
+            yield Violation(
                 name,
                 f"unknown argument {parameter.name!r}",
                 f"did you mean {close[0]!r}? {offered}" if close else offered,
             )
         elif parameter.default is not parameter.empty:
-            yield Finding(
+            yield Violation(
                 name,
                 f"the argument {parameter.name!r} has a default, so pluggy would never pass it",
                 "remove the default",

@@ -9,7 +9,7 @@ import pluggy
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
-from toolkit.hooks.entry import Loaded, Plugin
+from toolkit.hooks.entry import LoadedPlugin, Plugin
 from toolkit.hooks.exits import without_exits
 from toolkit.hooks.lint import hook_names, lint
 from toolkit.hooks.loading import remedy
@@ -29,7 +29,7 @@ class Manager(pluggy.PluginManager):
         self._owners: dict[str, Plugin | None] = {}
         self._given: list[tuple[Plugin, Any]] | None = None
 
-    def take(self, loaded: Loaded) -> None:
+    def register_plugin(self, loaded: LoadedPlugin) -> None:
         """Register a plugin, and from then on note what it answers where answers are checked."""
         name = plugin_name(loaded.entry)
         self.register(loaded.plugin, name=name)
@@ -45,7 +45,7 @@ class Manager(pluggy.PluginManager):
                 wrapper = impl.wrapper or impl.hookwrapper
                 impl.function = without_exits(loaded.entry, hook, impl.function, wrapper=wrapper)
 
-    def ask(self, hook: str, **arguments: Any) -> Any:
+    def call(self, hook: str, **arguments: Any) -> Any:
         """The hook's answer, or list of answers, each of which fits.
 
         Raises:
@@ -63,12 +63,12 @@ class Manager(pluggy.PluginManager):
         return answer
 
     def owner_of(self, hook: str) -> Plugin | None:
-        """Whose answer :meth:`ask` had last; where it was not asked, who comes first. None: the core."""
+        """Whose answer :meth:`call` had last; where it was not asked, who comes first. None: the core."""
         if hook in self._owners:
             return self._owners[hook]
-        return next(iter(self.asked(hook)), None)
+        return next(iter(self.answerers(hook)), None)
 
-    def asked(self, hook: str) -> list[Plugin | None]:
+    def answerers(self, hook: str) -> list[Plugin | None]:
         """Whose plugins have an answer to ``hook``, in the order of asking. None: the core."""
         impls = reversed(getattr(self.hook, hook).get_hookimpls())
         return [self._entries.get(impl.plugin_name) for impl in impls if not (impl.wrapper or impl.hookwrapper)]
@@ -96,7 +96,7 @@ class Manager(pluggy.PluginManager):
             self._given.append((entry, answer))
 
 
-def build_manager(core_defaults: object | None, extensions: Sequence[Loaded], task: Loaded) -> Manager:
+def build_manager(core_defaults: object | None, extensions: Sequence[LoadedPlugin], task: LoadedPlugin) -> Manager:
     """A fresh manager: nothing registered with it outlives the run.
 
     pluggy asks the last registered first, so the core goes first, then the extensions from last to first, then the
@@ -119,7 +119,7 @@ def build_manager(core_defaults: object | None, extensions: Sequence[Loaded], ta
     return manager
 
 
-def try_out(loaded: Loaded) -> None:
+def check_registration(loaded: LoadedPlugin) -> None:
     """Registers one plugin with a manager that is thrown away.
 
     Raises:
@@ -128,10 +128,10 @@ def try_out(loaded: Loaded) -> None:
     _register(Manager(), loaded)
 
 
-def _register(manager: Manager, loaded: Loaded) -> None:
+def _register(manager: Manager, loaded: LoadedPlugin) -> None:
     entry = loaded.entry
     try:
-        manager.take(loaded)
+        manager.register_plugin(loaded)
     except (pluggy.PluginValidationError, ValueError) as error:
         raise VtkError(
             f"the {entry.kind} {entry.name!r} of {entry.owner} cannot be registered:\n  {' '.join(str(error).split())}",
@@ -151,10 +151,10 @@ def call_required(manager: Manager, hook: str, **arguments: Any) -> Any:
     Raises:
         VtkError: every plugin returned None, which tells pluggy to ask the next one; or the answer does not fit.
     """
-    answer = manager.ask(hook, **arguments)
+    answer = manager.call(hook, **arguments)
     if answer is not None:
         return answer
-    asked = [CORE if entry is None else plugin_name(entry) for entry in manager.asked(hook)]
+    asked = [CORE if entry is None else plugin_name(entry) for entry in manager.answerers(hook)]
     raise VtkError(
         f"the hook {hook} returned None; asked: {', '.join(asked) or 'no plugin has it'}",
         hint=f"the task's plugin must return a value from {hook}; is a 'return' missing?",

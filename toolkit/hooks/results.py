@@ -87,7 +87,7 @@ def check_answer(hook: str, answer: Any, owner: Plugin | None) -> None:
     """
     expected = ANSWERS[hook]
     if answer is not None and not expected.fits(answer):
-        raise wrong_answer(f"{hook} of {owned(owner)} returned {described(answer)}", expected.wanted)
+        raise wrong_answer(f"{hook} of {owner_name(owner)} returned {type_name(answer)}", expected.wanted)
 
 
 def wrong_answer(message: str, wanted: str) -> VtkError:
@@ -95,12 +95,12 @@ def wrong_answer(message: str, wanted: str) -> VtkError:
     return VtkError(message, hint=wanted, code=ExitCode.UNAVAILABLE)
 
 
-def owned(owner: Plugin | None) -> str:
+def owner_name(owner: Plugin | None) -> str:
     """``the task 'denoise' (vtk-denoise 0.1.0)``."""
     return "the core" if owner is None else f"the {owner.kind} {owner.name!r} ({owner.owner})"
 
 
-def described(answer: Any) -> str:
+def type_name(answer: Any) -> str:
     """An answer in a few words: a small value itself, else its type, with what is in it where that is what is wrong."""
     if answer is None or isinstance(answer, bool):
         return str(answer)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from toolkit.hooks.catalogue import Catalogue, Loaded
+    from toolkit.hooks.catalogue import Catalogue, LoadedPlugin
     from toolkit.hooks.manager import Manager
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.recipe.sections import Recipe
@@ -159,7 +159,7 @@ class Bundle:
         return build_manager(InferenceDefaults(), [], self._plugin)
 
     @cached_property
-    def _plugin(self) -> Loaded:
+    def _plugin(self) -> LoadedPlugin:
         from toolkit.hooks.catalogue import Catalogue
         from toolkit.recipe.mark import Mark
         from toolkit.recipe.plugins import load_plugin
@@ -177,7 +177,7 @@ class Bundle:
         from toolkit.system.devices import pick_device
 
         model = self.model(pick_device(self.device))
-        answering: nn.Module | None = self.manager.ask("vtk_inference", recipe=self.recipe, model=model)
+        answering: nn.Module | None = self.manager.call("vtk_inference", recipe=self.recipe, model=model)
         return answers_in(model if answering is None else answering.eval(), self.recipe.inference.precision)
 
     @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.results import described, owned, wrong_answer
+from toolkit.hooks.results import owner_name, type_name, wrong_answer
 from toolkit.system.jsonable import is_jsonable
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _require_drawing(bundle: Bundle) -> None:
 
 
 def _not_drawn(bundle: Bundle, file: Path) -> VtkError:
-    owner = owned(bundle.manager.owner_of("vtk_predict"))
+    owner = owner_name(bundle.manager.owner_of("vtk_predict"))
     message = f"was not drawn: vtk_predict of {owner} takes `drawings`, and has written none for this file"
     return VtkError(message, place=str(file), hint="leave --draw out", code=ExitCode.UNAVAILABLE)
 
@@ -144,7 +144,7 @@ def _in_chunks(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] |
 def _predict(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] | None) -> Iterator[Prediction]:
     """Predict together; where that fails for a file's sake, halve until the bad ones stand alone."""
     try:
-        records = bundle.manager.ask("vtk_predict", bundle=bundle, inputs=list(files), drawings=drawings)
+        records = bundle.manager.call("vtk_predict", bundle=bundle, inputs=list(files), drawings=drawings)
     except VtkError as error:
         if error.code not in _FILE_FAULTS:
             raise
@@ -162,7 +162,7 @@ def _predict(bundle: Bundle, files: Sequence[Path], drawings: Sequence[Path] | N
 
 def _require_records(bundle: Bundle, records: Sequence[Mapping[str, Any]] | None, files: int) -> None:
     """One for each file, of values that JSON can say."""
-    source = f"vtk_predict of {owned(bundle.manager.owner_of('vtk_predict'))}"
+    source = f"vtk_predict of {owner_name(bundle.manager.owner_of('vtk_predict'))}"
     if records is None or len(records) != files:
         found = "None" if records is None else f"{len(records)} record{'s' * (len(records) != 1)}"
         wanted = "it must return a list with one dict for each file, in the order of inputs"
@@ -173,6 +173,6 @@ def _require_records(bundle: Bundle, records: Sequence[Mapping[str, Any]] | None
         except (TypeError, ValueError) as error:
             key, value = next((item for item in record.items() if not is_jsonable(item[1])), ("?", record))
             raise wrong_answer(
-                f"{source} returned a record with {described(value)} as {key!r}, which JSON cannot say",
+                f"{source} returned a record with {type_name(value)} as {key!r}, which JSON cannot say",
                 "give plain numbers, text, lists and dicts: float(...), .item(), .tolist(), str(path)",
             ) from error

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from toolkit.profile.bench_result import Rate
-from toolkit.profile.timers import PREPARE, STEP_PARTS, clocks_in, settle
+from toolkit.profile.timers import PREPARE, STEP_PARTS, clocks_in, synchronize
 from toolkit.run.batches import training_batches, with_samples
 from toolkit.run.loop import samples_in
 
@@ -95,7 +95,7 @@ def whole_rate(
 def _timed(run: Run, one: Callable[[], int], seconds: float, most: int | None = None) -> Rate:
     """Repeat until the time is over, at least twice."""
     samples = batches = 0
-    settle(run.device)
+    synchronize(run.device)
     start = now = time.perf_counter()
     while most is None or batches < most:
         run.interrupt.check()
@@ -104,6 +104,6 @@ def _timed(run: Run, one: Callable[[], int], seconds: float, most: int | None = 
         now = time.perf_counter()
         if now - start >= seconds and batches >= _FEWEST:
             break
-    settle(run.device)
+    synchronize(run.device)
     elapsed = max(time.perf_counter() - start, 1e-9)
     return Rate(samples / elapsed, batches, elapsed)

@@ -25,7 +25,7 @@ WAIT, PREPARE, FORWARD, LOSS, BACKWARD, UPDATE, REST = STEP_PARTS = (
 )
 
 
-def settle(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     """Wait until the device has done what it was given."""
     if device.type != "cpu":
         getattr(torch, device.type).synchronize()
@@ -86,7 +86,7 @@ class Clocks:
         return timed
 
     def _charge(self) -> None:
-        settle(self._device)
+        synchronize(self._device)
         now = time.perf_counter()
         self.seconds[self._open[-1] if self._open else REST] += now - self._last
         self._last = now

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from toolkit.errors import ExitCode
 from toolkit.hooks.catalogue import Catalogue
-from toolkit.hooks.entry import Loaded
+from toolkit.hooks.entry import LoadedPlugin
 from toolkit.recipe.mark import DEFAULT
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.problems import Problem, RecipeError
@@ -33,7 +33,7 @@ class ExtensionSet:
         misplaced: what stands in the place of the extensions and is no mapping.
     """
 
-    plugins: dict[str, Loaded] = field(default_factory=dict)
+    plugins: dict[str, LoadedPlugin] = field(default_factory=dict)
     options: dict[str, Section] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -94,7 +94,7 @@ def _joined(base: MapNode, wanted: MapNode | None, catalogue: Catalogue) -> MapN
     return overlay(base.without(*renamed), wanted)
 
 
-def _second(name: str, entry: Entry, first: Loaded) -> Problem:
+def _second(name: str, entry: Entry, first: LoadedPlugin) -> Problem:
     own = first.entry.name
     message = f"a second extension called {own!r}, beside that of {first.entry.distribution}; set one of them to false"
     return Problem(entry.key, f"extensions.{name}", message)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from toolkit.hooks.catalogue import Catalogue
-from toolkit.hooks.entry import CORE, Loaded, Plugin
+from toolkit.hooks.entry import CORE, LoadedPlugin, Plugin
 from toolkit.recipe.mark import Mark
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.schema.shape import Shape, field_default
@@ -70,7 +70,7 @@ def json_schema(
     }
 
 
-def _extensions(catalogue: Catalogue, packages: set[str], named: Sequence[str]) -> list[Loaded]:
+def _extensions(catalogue: Catalogue, packages: set[str], named: Sequence[str]) -> list[LoadedPlugin]:
     """The extensions to describe in full, imported: those of some packages, and those that are named."""
     own = [p.full_name for p in catalogue.plugins if p.kind == "extension" and p.usable and p.distribution in packages]
     names = dict.fromkeys([*own, *named])
@@ -100,7 +100,9 @@ def _model_schema(model: type[BaseModel], prefix: str = "") -> tuple[Schema, dic
     return schema, defs
 
 
-def _extensions_schema(described: Iterable[Loaded], installed: Iterable[Plugin], defs: dict[str, Schema]) -> Schema:
+def _extensions_schema(
+    described: Iterable[LoadedPlugin], installed: Iterable[Plugin], defs: dict[str, Schema]
+) -> Schema:
     anything = {"type": ["object", "boolean", "null"]}
     properties: Schema = {
         plugin.name: {**anything, "description": f"An extension of {plugin.distribution}."}

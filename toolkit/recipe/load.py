@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
-from toolkit.hooks.entry import Loaded
+from toolkit.hooks.entry import LoadedPlugin
 from toolkit.recipe.assign import Assignment, apply, flag_assignments, parse_set
 from toolkit.recipe.extensions import resolve_extensions
 from toolkit.recipe.mark import DEFAULT, Mark
@@ -185,7 +185,7 @@ class _Finish:
     """Validates the merged tree and puts the result together."""
 
     root: MapNode
-    task: Loaded
+    task: LoadedPlugin
     catalogue: Catalogue
     source: str
     demo: bool

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.entry import Loaded, Plugin
-from toolkit.hooks.lint import few, implemented
-from toolkit.recipe.plugins import loaded, options_of
+from toolkit.hooks.entry import LoadedPlugin, Plugin
+from toolkit.hooks.lint import implemented, truncate_list
+from toolkit.recipe.plugins import load_entry, options_of
 from toolkit.types.options import Option
 
 
@@ -27,7 +27,7 @@ from toolkit.types.options import Option
 class Examined:
     """An imported plugin with the hooks that it implements and the flags that it gives."""
 
-    loaded: Loaded
+    loaded: LoadedPlugin
     hooks: list[str]
     flags: list[Option]
 
@@ -38,7 +38,7 @@ def examine(entry: Plugin) -> Examined:
     Raises:
         VtkError: whatever is wrong with it.
     """
-    plugin = loaded(entry)
+    plugin = load_entry(entry)
     flags = list(options_of(plugin)) if entry.kind == "task" else []
     return Examined(plugin, implemented(plugin.plugin), flags)
 
@@ -61,7 +61,9 @@ def examine_recipes(paths: Sequence[Path]) -> None:
         except VtkError as error:
             faults.append(str(error).splitlines()[0])
     if faults:
-        raise VtkError(f"{len(faults)} of {len(paths)} recipes cannot be loaded:\n{few(faults)}", code=ExitCode.RECIPE)
+        raise VtkError(
+            f"{len(faults)} of {len(paths)} recipes cannot be loaded:\n{truncate_list(faults)}", code=ExitCode.RECIPE
+        )
 
 
 def _verdict(subject: dict[str, Any]) -> dict[str, Any]:

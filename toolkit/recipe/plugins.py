@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
-from toolkit.hooks.early import ask
-from toolkit.hooks.entry import Kind, Loaded, Plugin
-from toolkit.hooks.lint import few, implementation, lint, required
+from toolkit.hooks.early import call_early
+from toolkit.hooks.entry import Kind, LoadedPlugin, Plugin
+from toolkit.hooks.lint import implementation, lint, required, truncate_list
 from toolkit.hooks.loading import load, remedy
-from toolkit.hooks.manager import try_out
-from toolkit.hooks.results import described, owned, wrong_answer
+from toolkit.hooks.manager import check_registration
+from toolkit.hooks.results import owner_name, type_name, wrong_answer
 from toolkit.recipe.mark import Mark
 from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted, shortened
 from toolkit.recipe.reserved_flags import RESERVED_FLAGS
@@ -23,7 +23,7 @@ from toolkit.section import Section
 from toolkit.types.options import Option
 
 
-def load_task(node: Node | None, top: Mark, catalogue: Catalogue) -> Loaded:
+def load_task(node: Node | None, top: Mark, catalogue: Catalogue) -> LoadedPlugin:
     """The plugin of the task that ``node`` names, imported, checked, with its schema.
 
     Raises:
@@ -39,22 +39,22 @@ def load_task(node: Node | None, top: Mark, catalogue: Catalogue) -> Loaded:
     return load_plugin(node.value, "task", "task", node.mark, catalogue)
 
 
-def load_plugin(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -> Loaded:
+def load_plugin(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -> LoadedPlugin:
     """The named plugin, imported, checked, with its schema. ``key`` and ``mark`` say where it was named."""
     if not catalogue.knows(name, kind):
         raise unknown(name, kind, key, mark, catalogue)
     try:
-        return loaded(catalogue.find(name, kind))
+        return load_entry(catalogue.find(name, kind))
     except VtkError as error:
         raise VtkError(error.message, place=error.place or str(mark), hint=error.hint, code=error.code) from error
 
 
-def loaded(entry: Plugin) -> Loaded:
+def load_entry(entry: Plugin) -> LoadedPlugin:
     """A plugin of the catalogue, imported, checked, with its schema."""
     plugin = load(entry)
     lint(plugin, entry)
-    found = Loaded(entry, plugin, _schema(plugin, entry))
-    try_out(found)
+    found = LoadedPlugin(entry, plugin, _schema(plugin, entry))
+    check_registration(found)
     return found
 
 
@@ -74,27 +74,28 @@ def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -
     return RecipeError([Problem(mark, key, message)], hint=hint, code=ExitCode.UNAVAILABLE)
 
 
-def options_of(task: Loaded) -> Sequence[Option]:
+def options_of(task: LoadedPlugin) -> Sequence[Option]:
     """The command-line flags that the task declares.
 
     Raises:
         VtkError: something that is no flag, a flag that a verb has itself, or one for a key that the schema lacks.
     """
     hook, entry = implementation(task.plugin, "vtk_options"), task.entry
-    options = (ask(entry, "vtk_options", hook) if hook else None) or ()
+    options = (call_early(entry, "vtk_options", hook) if hook else None) or ()
     if not (isinstance(options, list | tuple) and all(isinstance(option, Option) for option in options)):
         wanted = "it must return a list of toolkit.Option, or None"
-        raise wrong_answer(f"vtk_options of {owned(entry)} returned {described(options)}", wanted)
+        raise wrong_answer(f"vtk_options of {owner_name(entry)} returned {type_name(options)}", wanted)
     if ungiven := [fault for option in options for fault in _ungiven(option.flag)]:
         raise VtkError(
-            f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that cannot be given:\n{few(ungiven)}",
+            f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that cannot be given:\n"
+            f"{truncate_list(ungiven)}",
             hint=f"its author must give them other names, e.g. --my-size; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         )
     if astray := [option for option in options if not has_key(task.schema, option.key)]:
         raise VtkError(
             f"the {entry.kind} {entry.name!r} of {entry.owner} has flags that lead nowhere:\n"
-            f"{few([_astray(task.schema, option) for option in astray])}",
+            f"{truncate_list([_astray(task.schema, option) for option in astray])}",
             hint=f"entry point {entry.value}; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         )
@@ -135,7 +136,7 @@ def _schema(plugin: object, entry: Plugin) -> type[Section]:
     hook = implementation(plugin, "vtk_config")
     if hook is None:
         return Section
-    schema = ask(entry, "vtk_config", hook)
+    schema = call_early(entry, "vtk_config", hook)
     if entry.kind == "extension" and schema is None:
         return Section
     required("vtk_config", schema, entry)
@@ -147,7 +148,7 @@ def _schema(plugin: object, entry: Plugin) -> type[Section]:
         )
     if faults := list(bad_defaults(schema)):
         raise VtkError(
-            f"the schema of the {entry.kind} {entry.name!r} ({entry.owner}) is faulty:\n{few(faults)}",
+            f"the schema of the {entry.kind} {entry.name!r} ({entry.owner}) is faulty:\n{truncate_list(faults)}",
             hint=f"its author must mend this; {remedy(entry)}",
             code=ExitCode.UNAVAILABLE,
         )

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from toolkit.hooks.catalogue import Catalogue
-from toolkit.hooks.entry import Kind, Loaded
+from toolkit.hooks.entry import Kind, LoadedPlugin
 from toolkit.recipe.mark import Mark
 from toolkit.recipe.plugins import load_plugin
 from toolkit.recipe.schema.key_rows import cell, default_text, own_fields, sections_of, type_text
@@ -35,7 +35,7 @@ def reference_markdown(catalogue: Catalogue | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _builtin(catalogue: Catalogue, kind: Kind) -> Iterator[Loaded]:
+def _builtin(catalogue: Catalogue, kind: Kind) -> Iterator[LoadedPlugin]:
     for plugin in catalogue.plugins:
         if plugin.builtin and plugin.kind == kind and plugin.status != "disabled":
             yield load_plugin(plugin.full_name, kind, kind, Mark(plugin.full_name), catalogue)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from toolkit.hooks.entry import Loaded
+from toolkit.hooks.entry import LoadedPlugin
 from toolkit.recipe.sections import Recipe
 from toolkit.recipe.yaml.scalars import resolve
 from toolkit.section import Section
@@ -36,8 +36,8 @@ class ResolvedRecipe:
     """
 
     recipe: Recipe
-    task: Loaded
-    plugins: Mapping[str, Loaded]
+    task: LoadedPlugin
+    plugins: Mapping[str, LoadedPlugin]
     extensions: Mapping[str, Section]
     origins: Mapping[str, str]
     source: str

@@ -65,12 +65,12 @@ class Gaps:
             self._say(f"warning: the report lacks {self.found[-1]}")
 
     def _why(self, error: Exception) -> str:
-        from toolkit.hooks.attribution import blamed
+        from toolkit.hooks.attribution import attribute
         from toolkit.hooks.catalogue import Catalogue
 
         if isinstance(error, VtkError):
             return " ".join(str(error).split())
-        whose = blamed(error, Catalogue().plugins)
+        whose = attribute(error, Catalogue().plugins)
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return f"{text} ({whose})" if whose else text
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolkit.types.data import Data
 
 
-def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
+def prepare_batch(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
     """The batch on the device, transformed; as it is where all of its samples were left out."""
     if is_empty(batch):
         return batch
@@ -37,7 +37,7 @@ def ready(batch: Any, data: Data, device: torch.device, key: BatchKey) -> Any:
 
 
 @contextmanager
-def told_deaths(*loaders: Loader | None) -> Iterator[None]:
+def reraise_worker_deaths(*loaders: Loader | None) -> Iterator[None]:
     """Within, the death of a loader's process is a ``VtkError`` that names the files it was at."""
     try:
         yield
@@ -80,9 +80,9 @@ def training_batches(run: Run) -> Generator[Any, None, None]:
             key = BatchKey(run.seed, position.epoch, position.step, True)
             if isinstance(group, MicroBatches):
                 parts = [(part, b) for part, b in enumerate(group) if not is_empty(b)]
-                yield MicroBatches(ready(b, run.data, run.device, replace(key, part=part)) for part, b in parts)
+                yield MicroBatches(prepare_batch(b, run.data, run.device, replace(key, part=part)) for part, b in parts)
             else:
-                yield ready(group, run.data, run.device, key)
+                yield prepare_batch(group, run.data, run.device, key)
 
 
 def _learnable(run: Run, batches: Iterator[Any]) -> Iterator[Any]:

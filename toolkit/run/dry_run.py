@@ -49,7 +49,7 @@ class StagePlan:
 
 
 @dataclass
-class Trial:
+class StepTrial:
     """One batch and one optimizer step: shapes, seconds, and the loss before the step."""
 
     inputs: str
@@ -84,7 +84,7 @@ class Plan:
     best: str | None = None
     loader: str = ""
     stages: list[StagePlan] = field(default_factory=list)
-    trial: Trial | None = None
+    trial: StepTrial | None = None
     problem: VtkError | None = None
 
 
@@ -173,7 +173,7 @@ def _plan_stage(plan: Plan, run: Run, stage: Stage) -> StagePlan:
     )
 
 
-def _try_step(run: Run) -> Trial:
+def _try_step(run: Run) -> StepTrial:
     """The first batch and the first step of the first stage."""
     enter_stage(run, run.stages[0])
     run.losses = LossMeter()
@@ -191,7 +191,7 @@ def _try_step(run: Run) -> Trial:
         batches.close()
         run.loader.close()
     first = batch[0] if isinstance(batch, list) else batch
-    return Trial(
+    return StepTrial(
         inputs=describe(inputs_of(first)),
         targets=describe(targets_of(first)),
         batch_seconds=fetched - started,

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from toolkit.errors import ExitCode, VtkError, is_out_of_memory
-from toolkit.hooks.results import described, owned, wrong_answer
+from toolkit.hooks.results import owner_name, type_name, wrong_answer
 from toolkit.system.memory_limit import memory_hint
 from toolkit.system.os_errors import os_error, resource_error
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run
 
-__all__ = ["held_out_loss", "loss_error", "mendable"]
+__all__ = ["held_out_loss", "loss_error", "user_error"]
 
 
 _SCALAR = "a loss is a scalar tensor, or a mapping of names to scalar tensors, which are summed"
 _GRADIENT = "compute it from the model's output with torch, without .item(), .detach(), numpy or torch.no_grad()"
 
 
-def mendable(run: Run, error: BaseException) -> VtkError | None:
+def user_error(run: Run, error: BaseException) -> VtkError | None:
     """What to tell of an error that the recipe can be changed to avoid; None for any other, which is a bug."""
     detail = next(iter(str(error).splitlines()), "")
     if told := os_error(error):
@@ -77,7 +77,7 @@ def loss_error(run: Run, value: Any, *, hook: str = "vtk_loss", learning: bool =
         return None
     what, wanted = found
     source = "the function from vtk_loss" if hook == "vtk_loss" else hook
-    return wrong_answer(f"{source} of {owned(run.local['manager'].owner_of(hook))} returned {what}", wanted)
+    return wrong_answer(f"{source} of {owner_name(run.local['manager'].owner_of(hook))} returned {what}", wanted)
 
 
 def held_out_loss(run: Run) -> Callable[[Any, Any], Any]:
@@ -95,14 +95,14 @@ def held_out_loss(run: Run) -> Callable[[Any, Any], Any]:
 def _unlike_a_loss(value: Any) -> tuple[str, str] | None:
     """What is wrong with it as a value, and what it must be."""
     if isinstance(value, Tensor):
-        return None if value.numel() == 1 else (described(value), f"{_SCALAR}; take its mean: loss.mean()")
+        return None if value.numel() == 1 else (type_name(value), f"{_SCALAR}; take its mean: loss.mean()")
     if not isinstance(value, Mapping):
-        return described(value), _SCALAR
+        return type_name(value), _SCALAR
     if not value:
         return "a mapping without terms", _SCALAR
     for name, term in value.items():
         if not isinstance(term, Tensor) or term.numel() != 1:
-            return f"{described(term)} as the term {name!r}", _SCALAR
+            return f"{type_name(term)} as the term {name!r}", _SCALAR
     return None
 
 

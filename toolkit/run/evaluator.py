@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.data.loading.bad_images import is_empty
-from toolkit.run.batches import ready
+from toolkit.run.batches import prepare_batch
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length, joined_outputs
 from toolkit.run.step import inputs_of, targets_of
 from toolkit.system.nested import bytes_in
@@ -79,7 +79,7 @@ class Evaluator:
                 self.each(number)
                 if is_empty(raw):
                     continue
-                batch = ready(raw, self.data, self.device, key)
+                batch = prepare_batch(raw, self.data, self.device, key)
                 output = self.model(inputs_of(batch))
                 yield batch, output, self.loss(output, batch)
 

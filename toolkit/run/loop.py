@@ -12,18 +12,18 @@ from toolkit.data.loading.balance import Resampled
 from toolkit.data.loading.loaders import build_loader
 from toolkit.errors import VtkError
 from toolkit.hooks.direct import direct
-from toolkit.hooks.results import owned, wrong_answer
+from toolkit.hooks.results import owner_name, wrong_answer
 from toolkit.inference.precision import answers_in
 from toolkit.models.freeze import set_train_mode
 from toolkit.optim.schedules import schedule_notes
-from toolkit.run.batches import is_nothing, told_deaths, training_batches
+from toolkit.run.batches import is_nothing, reraise_worker_deaths, training_batches
 from toolkit.run.checkpoint import policy as keeping
 from toolkit.run.checkpoint.state import restore_late
 from toolkit.run.errors import held_out_loss, loss_error
 from toolkit.run.evaluator import Evaluator
 from toolkit.run.loss_weights import step_weights, weigher
 from toolkit.run.meters import LossMeter, OutputBuffer, batch_length
-from toolkit.run.skipped import watch, write_skipped
+from toolkit.run.skipped import on_skip, write_skipped
 from toolkit.run.step import MicroBatches, NonFiniteLoss
 from toolkit.system.signals import Interrupted
 from toolkit.types.options import OptimizerSetup
@@ -66,7 +66,7 @@ def enter_stage(run: Run, stage: Stage) -> None:
     run.loader = training_loader(run)
     run.val_loader = evaluation_loader(run, run.data.val) if run.data.val is not None else None
     run.stage = replace(stage, batches=math.ceil(len(run.loader) / run.recipe.train.accumulate))
-    setup = run.local["manager"].ask("vtk_optimizer", recipe=run.recipe, model=run.model, stage=run.stage)
+    setup = run.local["manager"].call("vtk_optimizer", recipe=run.recipe, model=run.model, stage=run.stage)
     setup = setup if isinstance(setup, OptimizerSetup) else OptimizerSetup(setup)
     run.optimizer, run.scheduler = setup.optimizer, setup.scheduler
     run.schedule_interval, run.schedule_metric = setup.interval, setup.metric
@@ -76,7 +76,7 @@ def enter_stage(run: Run, stage: Stage) -> None:
     assert run.precision is not None
     run.scaler = run.precision.scaler()
     run.losses = LossMeter()
-    metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split="train")
+    metrics = run.local["manager"].call("vtk_metrics", recipe=run.recipe, data=run.data, split="train")
     run.outputs = OutputBuffer(metrics) if metrics is not None else None
     restore_late(run)
 
@@ -84,7 +84,7 @@ def enter_stage(run: Run, stage: Stage) -> None:
 def _require_watched(run: Run) -> None:
     """A plateau schedule of a plugin's own must say what it watches."""
     if isinstance(run.scheduler, ReduceLROnPlateau) and run.schedule_metric is None:
-        owner = owned(run.local["manager"].owner_of("vtk_optimizer"))
+        owner = owner_name(run.local["manager"].owner_of("vtk_optimizer"))
         raise wrong_answer(
             f"vtk_optimizer of {owner} gave a ReduceLROnPlateau without a metric",
             'say what it watches: OptimizerSetup(optimizer, scheduler, metric="val/loss")',
@@ -95,7 +95,7 @@ def train_stage(run: Run) -> None:
     """Epochs until the stage is over or somebody stops the run."""
     batches = training_batches(run)
     try:
-        with told_deaths(run.loader, run.val_loader):
+        with reraise_worker_deaths(run.loader, run.val_loader):
             while not run.stopping and not stage_is_over(run):
                 train_epoch(run, batches)
                 end_epoch(run)
@@ -247,7 +247,7 @@ def validation_due(run: Run) -> bool:
 def validate(run: Run) -> dict[str, float]:
     """The validation split's loss and metrics, names prefixed with ``val/``."""
     assert run.val_loader is not None
-    metrics = run.local["manager"].ask("vtk_metrics", recipe=run.recipe, data=run.data, split="val")
+    metrics = run.local["manager"].call("vtk_metrics", recipe=run.recipe, data=run.data, split="val")
     run.phase, run.eval_total = "val", len(run.val_loader)
     result = evaluator(run).run(run.val_loader, metrics, "val")
     run.phase = "train"
@@ -291,7 +291,7 @@ def training_loader(run: Run, options: LoaderSection | None = None) -> Any:
         prefetch=options.prefetch,
         pin_memory=run.device.type == "cuda",
         on_bad_image=run.data.on_bad_image,
-        on_skip=watch(run, "train", len(samples)),
+        on_skip=on_skip(run, "train", len(samples)),
         on_wait=run.interrupt.check,
     )
 
@@ -311,6 +311,6 @@ def evaluation_loader(run: Run, dataset: Any) -> Any:
         prefetch=options.prefetch,
         pin_memory=run.device.type == "cuda",
         on_bad_image=run.data.on_bad_image,
-        on_skip=watch(run, split, len(dataset)),
+        on_skip=on_skip(run, split, len(dataset)),
         on_wait=lambda: interrupt_evaluation(run),
     )

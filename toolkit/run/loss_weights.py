@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolkit.hooks.results import described, wrong_answer
+from toolkit.hooks.results import type_name, wrong_answer
 from toolkit.run.meters import OTHERS, Weight, Weights, batch_length
 
 _WANTED = "give a number or a scalar tensor, a mapping of the loss's terms to such, or None for the number of samples"
@@ -69,7 +69,7 @@ def _named(found: Any, batch: Any) -> Weights:
     weights = found if isinstance(found, Mapping) else {OTHERS: found}
     for value in weights.values():
         if not (isinstance(value, int | float | None) or (isinstance(value, Tensor) and value.numel() == 1)):
-            raise wrong_answer(f"batch_weight of the loss from vtk_loss returned {described(value)}", _WANTED)
+            raise wrong_answer(f"batch_weight of the loss from vtk_loss returned {type_name(value)}", _WANTED)
     samples = batch_length(batch)
     named = {name: samples if value is None else _plain(value) for name, value in weights.items()}
     return named if OTHERS in named else {OTHERS: samples, **named}

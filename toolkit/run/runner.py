@@ -17,7 +17,7 @@ from toolkit.run.checkpoint.resume import changed_start, take_up
 from toolkit.run.checkpoint.seal import seal_data, seal_recipe
 from toolkit.run.checkpoint.state_schema import require_form
 from toolkit.run.directory import open_directory
-from toolkit.run.errors import mendable
+from toolkit.run.errors import user_error
 from toolkit.run.finish import Finished, finish
 from toolkit.run.precision import answers_note
 from toolkit.run.setup import prepare
@@ -181,7 +181,7 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
     except VtkError as error:
         raise _failed(directory, run, error) from None
     except BaseException as error:
-        told = exit_error(error) if isinstance(error, SystemExit) else mendable(run, error)
+        told = exit_error(error) if isinstance(error, SystemExit) else user_error(run, error)
         if told is not None:
             raise _failed(directory, run, told) from error
         end_status(directory, "failed", reason=repr(error), step=run.step, **_accepted(run))

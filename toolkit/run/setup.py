@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.hooks.manager import build_manager, call_required
-from toolkit.hooks.results import owned
+from toolkit.hooks.results import owner_name
 from toolkit.inference.meta import require_plain_meta
 from toolkit.recipe.stages import plan_stages
 from toolkit.run.checkpoint.policy import plan_best
@@ -82,7 +82,7 @@ def build_data(run: Run) -> None:
     seed_everything(run.seed)
     with StepDisplay(run.console, run.interrupt.check):
         run.data = call_required(run.local["manager"], "vtk_data", recipe=run.recipe, run=run)
-    run.data.owner = f"vtk_data of {owned(run.local['manager'].owner_of('vtk_data'))}"
+    run.data.owner = f"vtk_data of {owner_name(run.local['manager'].owner_of('vtk_data'))}"
     run.data.restored = run.resumed
     require_plain_meta(run.data.meta, run.data.owner)
     run.interrupt.check()

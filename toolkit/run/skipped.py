@@ -27,7 +27,7 @@ def write_skipped(run: Run) -> None:
         run.skipped.write(place)
 
 
-def watch(run: Run, split: str, samples: int) -> Callable[[Sequence[Skipped]], None]:
+def on_skip(run: Run, split: str, samples: int) -> Callable[[Sequence[Skipped]], None]:
     """What a loader of ``split`` tells of the images that its batches lack.
 
     Raises:
@@ -35,7 +35,7 @@ def watch(run: Run, split: str, samples: int) -> Callable[[Sequence[Skipped]], N
     """
     allowed = math.ceil(run.data.bad_image_limit * samples)
 
-    def told(skipped: Sequence[Skipped]) -> None:
+    def report(skipped: Sequence[Skipped]) -> None:
         for one in run.skipped.add(split, skipped):
             count = len(run.skipped.found[split])
             if count <= _SAID:
@@ -45,7 +45,7 @@ def watch(run: Run, split: str, samples: int) -> Callable[[Sequence[Skipped]], N
             write_skipped(run)
             raise _too_many(run, split, samples, allowed)
 
-    return told
+    return report
 
 
 def closing_line(run: Run) -> str | None:

@@ -1,7 +1,7 @@
 """A directory takes the place of another: in one step, or in two that whoever opens it next can tell apart.
 
 Linux swaps two directories at once. Elsewhere the old one steps aside, under a name that :func:`standing` and
-:func:`mend` know, before the new one is renamed into its place.
+:func:`repair` know, before the new one is renamed into its place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from toolkit.system.files import sync_directory
 
-__all__ = ["aside_of", "mend", "replace_directory", "standing", "swap"]
+__all__ = ["aside_of", "repair", "replace_directory", "standing", "swap"]
 
 _HERE = -100
 _EXCHANGE = 2
@@ -59,7 +59,7 @@ def standing(target: Path) -> Path:
     return aside if not target.exists() and aside.is_dir() else target
 
 
-def mend(target: Path) -> None:
+def repair(target: Path) -> None:
     """Put back what stands aside.
 
     Raises:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.hooks.entry import Kind, Loaded, Plugin
+from toolkit.hooks.entry import Kind, LoadedPlugin, Plugin
 from toolkit.testing.isolation import entry_of, object_of, only
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Subject:
             yield catalogue
 
     @cached_property
-    def loaded(self) -> Loaded:
+    def loaded(self) -> LoadedPlugin:
         """The plugin as the toolkit loads it, hooks and schema checked.
 
         Raises:
@@ -151,7 +151,7 @@ def _task_of(recipe: str | Path | Mapping[str, Any]) -> str | None:
     return str(task).rpartition(":")[2] or None if task else None
 
 
-def _fresh(loaded: Loaded) -> Loaded:
+def _fresh(loaded: LoadedPlugin) -> LoadedPlugin:
     """A copy of the plugin's object as its import left it: what it remembers of one run is gone in the next, as it is
     where another process resumes a run.
     """

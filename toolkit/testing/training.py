@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toolkit.errors import ExitCode
-from toolkit.hooks.entry import Loaded, Plugin
+from toolkit.hooks.entry import LoadedPlugin, Plugin
 from toolkit.hooks.markers import hookimpl
 from toolkit.section import Section
 
@@ -102,7 +102,7 @@ def interrupt(subject: Trainable, name: str, step: int, *, resume: bool = False)
 
     resolved = subject.resolve()
     entry = Plugin("interrupter", "extension", f"{__name__}:Interrupter", "vision-toolkit", "0", "", builtin=True)
-    plugins = {**resolved.plugins, entry.name: Loaded(entry, Interrupter(step), Section)}
+    plugins = {**resolved.plugins, entry.name: LoadedPlugin(entry, Interrupter(step), Section)}
     resolved = dataclasses.replace(resolved, plugins=plugins)
     try:
         with subject.alone():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["LEVELS", "Case", "Fault", "counted", "worst_first"]
+__all__ = ["LEVELS", "Case", "Finding", "counted", "worst_first"]
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -22,7 +22,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Finding:
     """One kind of fault.
 
     Args:
@@ -52,7 +52,7 @@ class Fault:
         }
 
 
-def worst_first(faults: Sequence[Fault]) -> list[Fault]:
+def worst_first(faults: Sequence[Finding]) -> list[Finding]:
     """Errors, then warnings, then notes; the most frequent first within each."""
     return sorted(faults, key=lambda fault: (LEVELS.index(fault.level), -len(fault.cases), fault.kind))
 

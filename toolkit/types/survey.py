@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.types.finding import Fault
+from toolkit.types.finding import Finding
 
 __all__ = ["Survey", "SurveyKeys", "SurveyPart"]
 
@@ -89,7 +89,7 @@ class Survey:
 
     place: str
     parts: Mapping[str, SurveyPart]
-    faults: Sequence[Fault] = ()
+    faults: Sequence[Finding] = ()
     cut: bool = False
     fixed: Collection[str] = ()
     keys: SurveyKeys = SurveyKeys()

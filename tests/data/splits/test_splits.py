@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from toolkit.data.sources import CsvFile, Found, ImageArrays, ImageFiles
 from toolkit.data.sources.folder import Folder
-from toolkit.data.splits.groups import GroupBy, united
+from toolkit.data.splits.groups import GroupBy, union
 from toolkit.data.splits.manifest import apply_manifest, manifest_of, read_manifest, write_manifest
 from toolkit.data.splits.splits import SplitSection, split_found, stratified
 from toolkit.data.splits.subsample import limited
@@ -413,8 +413,8 @@ def test_copies_across_the_sources_own_parts_are_told(tmp_path: Path) -> None:
 
 def test_belonging_together_is_passed_on() -> None:
     """A copy of one patient's picture among another's makes one group of the two patients."""
-    assert united([[0, 0, 1, 1, 2], [5, 6, 6, 7, 8]]).tolist() == [0, 0, 0, 0, 4]
-    assert united([["a", "b", "a", "c", "d"], ["x", "x", "y", "z", "z"]]).tolist() == [0, 0, 0, 3, 3]
+    assert union([[0, 0, 1, 1, 2], [5, 6, 6, 7, 8]]).tolist() == [0, 0, 0, 0, 4]
+    assert union([["a", "b", "a", "c", "d"], ["x", "x", "y", "z", "z"]]).tolist() == [0, 0, 0, 3, 3]
 
 
 def test_a_cut_is_made_as_an_earlier_run_made_it(tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ __all__ = [
     "read_bytes",
     "reduction",
     "require_pictures",
+    "reraise_as_image_error",
     "tiff_orientation",
-    "told",
     "turned",
     "turned_back",
 ]
@@ -184,7 +184,7 @@ class Encoded:
         if not data:
             raise ImageError(name, "is empty")
         self.data, self.name, self.max_pixels = data, name, max_pixels
-        with told(name):
+        with reraise_as_image_error(name):
             self.container = inspect(data)
             check_size(self.container.size, max_pixels)
 
@@ -223,7 +223,7 @@ class Encoded:
             upright: turned as EXIF says; without it, rows and columns are those of the file.
         """
         container = self.container
-        with told(self.name):
+        with reraise_as_image_error(self.name):
             if container.plain:
                 pixels = _cv2_decode(self.data, _READ_RGB | _REDUCED[reduction])
             elif container.deep:
@@ -244,7 +244,7 @@ def reduction(length: float, at_least: float) -> int:
 
 
 @contextmanager
-def told(name: str | os.PathLike[str]) -> Iterator[None]:
+def reraise_as_image_error(name: str | os.PathLike[str]) -> Iterator[None]:
     """Whatever is wrong with a file, as an ImageError."""
     try:
         yield
@@ -288,10 +288,10 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     except FileNotFoundError:
         raise ImageError(path, "does not exist", code=ExitCode.NO_INPUT) from None
     except OSError as error:
-        told = input_error(path, error)
-        if told.code == ExitCode.OUT_OF_MEMORY:  # no fault of the file, so it is never left out for it
-            raise told from error
-        raise ImageError(path, f"cannot be read: {_first_line(error)}", code=told.code) from error
+        problem = input_error(path, error)
+        if problem.code == ExitCode.OUT_OF_MEMORY:  # no fault of the file, so it is never left out for it
+            raise problem from error
+        raise ImageError(path, f"cannot be read: {_first_line(error)}", code=problem.code) from error
     except ValueError as error:
         raise ImageError(path, f"cannot be read: {_first_line(error)}", code=ExitCode.NO_INPUT) from error
 

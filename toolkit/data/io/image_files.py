@@ -16,8 +16,8 @@ from toolkit.data.io.decode import (
     Encoded,
     ImageError,
     check_size,
+    reraise_as_image_error,
     tiff_orientation,
-    told,
     turned,
     turned_back,
 )
@@ -102,7 +102,7 @@ def read_mask(path: str | os.PathLike[str], *, upright: bool = True) -> Numbers:
     kind = encoded.container.format
     if kind not in _MASK_FORMATS:
         raise _no_mask(path, f"a mask is a PNG, GIF or TIFF, and this is {kind.upper()}")
-    with told(path), OPENERS[kind](io.BytesIO(encoded.data)) as image:
+    with reraise_as_image_error(path), OPENERS[kind](io.BytesIO(encoded.data)) as image:
         check_size(image.size, MAX_PIXELS)
         fault, depth = _fault(image), _depth(image, encoded.data)
         orientation = tiff_orientation(image) if kind == "tiff" else encoded.container.orientation or 1

@@ -17,7 +17,7 @@ from toolkit.data.augment.fused_affine import augment_transform
 from toolkit.data.io.decode import Encoded, ImageError, require_pictures
 from toolkit.data.io.path_table import Locations
 from toolkit.data.loading.bad_images import OnBadImage, Skipped, incomplete
-from toolkit.data.loading.image_cache import Keep, Reader, as_it_is
+from toolkit.data.loading.image_cache import Keep, Reader, identity
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.sources.index import ImageArrays, ImageFiles
 from toolkit.errors import ExitCode, VtkError
@@ -217,7 +217,7 @@ def build_dataset(
     finished = not steps and (split != "train" or keep.shrink is None)
     reader = keep.reader(split, index.locations, preprocess if finished else None)
     if finished and reader is not None:
-        transform = as_it_is
+        transform = identity
     return FileDataset(index.locations, index.targets, transform, on_bad_image, reader)
 
 

@@ -242,6 +242,6 @@ def _amount(count: float) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
-def as_it_is(image: Any, _index: int) -> Any:
+def identity(image: Any, _index: int) -> Any:
     """The transform of pictures that are kept as the model sees them."""
     return image

@@ -9,7 +9,7 @@ from pathlib import Path
 from toolkit.data.io.path_table import Locations, Names
 from toolkit.data.io.scan import scan
 from toolkit.data.sources.layout import Layout, class_folders
-from toolkit.types.finding import Case, Fault, counted
+from toolkit.types.finding import Case, Finding, counted
 from toolkit.types.survey import Survey, SurveyPart
 
 __all__ = ["missing_rows", "survey_folders", "unlabelled", "unlisted"]
@@ -58,24 +58,24 @@ def survey_folders(layout: Layout, counts: Callable[[str], bool] = lambda _name:
 _IN_NO_FOLDER = "They lie in no class folder and are left out. Move them into one, or delete them."
 
 
-def unlabelled(names: Sequence[str], remedy: str) -> list[Fault]:
+def unlabelled(names: Sequence[str], remedy: str) -> list[Finding]:
     """Pictures without a label."""
     if not names:
         return []
     message = counted(len(names), "picture has no label", "pictures have no label")
-    return [Fault("unlabelled", "warning", message, remedy, _cases(names))]
+    return [Finding("unlabelled", "warning", message, remedy, _cases(names))]
 
 
-def missing_rows(table: Path, rows: Sequence[tuple[int, str]]) -> list[Fault]:
+def missing_rows(table: Path, rows: Sequence[tuple[int, str]]) -> list[Finding]:
     """Lines of a table, each with its number and path, whose files are not there."""
     if not rows:
         return []
     message = counted(len(rows), "file of the table is not there", "files of the table are not there")
     cases = tuple(Case((path,), f"{table}, line {line}") for line, path in rows)
-    return [Fault("missing-file", "error", message, "Bring them back, or take their lines out of the table.", cases)]
+    return [Finding("missing-file", "error", message, "Bring them back, or take their lines out of the table.", cases)]
 
 
-def unlisted(root: Path, listed: Iterable[str]) -> list[Fault]:
+def unlisted(root: Path, listed: Iterable[str]) -> list[Finding]:
     """Pictures below a table's folder that no line names."""
     named = {os.path.relpath(path, root) if os.path.isabs(path) else os.path.normpath(path) for path in listed}
     pictures, _ = scan(root)
@@ -85,36 +85,36 @@ def unlisted(root: Path, listed: Iterable[str]) -> list[Fault]:
     )
 
 
-def _left_out(folders: Sequence[tuple[str, str]]) -> list[Fault]:
+def _left_out(folders: Sequence[tuple[str, str]]) -> list[Finding]:
     """Folders that are no part of the data set, though they lie in it."""
     if not folders:
         return []
     message = counted(len(folders), "folder is left out", "folders are left out")
     remedy = "Nothing in them is used. If they belong to the data, put them where a class or a split is looked for."
     cases = tuple(Case((name,), reason) for name, reason in folders)
-    return [Fault("folder-left-out", "warning", message, remedy, cases)]
+    return [Finding("folder-left-out", "warning", message, remedy, cases)]
 
 
-def _empty_folders(names: Sequence[str]) -> list[Fault]:
+def _empty_folders(names: Sequence[str]) -> list[Finding]:
     if not names:
         return []
     message = counted(len(names), "class folder holds no picture", "class folders hold no picture")
     remedy = "Fill it, remove it, or hide it with a leading dot: each visible folder is a class."
-    return [Fault("empty-class-folder", "error", message, remedy, _cases(names))]
+    return [Finding("empty-class-folder", "error", message, remedy, _cases(names))]
 
 
-def _no_pictures(names: Sequence[str]) -> list[Fault]:
+def _no_pictures(names: Sequence[str]) -> list[Finding]:
     faults = []
     unread = [name for name in names if os.path.splitext(name)[1].lower() in _UNREAD]
     others = [name for name in names if name not in set(unread)]
     if unread:
         message = counted(len(unread), "picture is", "pictures are") + " in a format that is not read here"
         remedy = "They are left out. Convert them, e.g. to JPEG or PNG."
-        faults.append(Fault("unread-format", "warning", message, remedy, _cases(unread)))
+        faults.append(Finding("unread-format", "warning", message, remedy, _cases(unread)))
     if others:
         message = counted(len(others), "file is no picture by its name", "files are no pictures by their names")
         remedy = "They are left out. Nothing needs to be done."
-        faults.append(Fault("other-file", "note", message, remedy, _cases(others)))
+        faults.append(Finding("other-file", "note", message, remedy, _cases(others)))
     return faults
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
-from toolkit.types.finding import Fault
+from toolkit.types.finding import Finding
 from toolkit.types.survey import Survey, SurveyPart
 
 __all__ = ["part_of", "survey_of"]
@@ -15,7 +15,7 @@ __all__ = ["part_of", "survey_of"]
 Index = ImageFiles | ImageArrays
 
 
-def survey_of(found: Found, place: str, faults: Sequence[Fault] = ()) -> Survey:
+def survey_of(found: Found, place: str, faults: Sequence[Finding] = ()) -> Survey:
     """What a source found, as it is."""
     parts = {"train": found.train, "val": found.val, "test": found.test}
     return Survey(place, {name: part_of(index) for name, index in parts.items() if index is not None}, faults)

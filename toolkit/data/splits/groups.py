@@ -19,7 +19,7 @@ from toolkit.section import Section
 if TYPE_CHECKING:
     from toolkit.data.sources.source import Source
 
-__all__ = ["Duplicates", "GroupBy", "GroupChoice", "copies", "group_names", "united"]
+__all__ = ["Duplicates", "GroupBy", "GroupChoice", "copies", "group_names", "union"]
 
 Indices = npt.NDArray[np.int64]
 Duplicates = Literal["exact", "near"]
@@ -107,7 +107,7 @@ def copies(index: Index, duplicates: Duplicates) -> Indices:
     return np.array(_LAST["labels"])
 
 
-def united(partitions: Sequence[Sequence[Any] | Indices]) -> Indices:
+def union(partitions: Sequence[Sequence[Any] | Indices]) -> Indices:
     """Samples that any of the partitions puts together, directly or through others: one number each, shape (n,)."""
     numbered = [np.unique(np.asarray(one), return_inverse=True)[1].reshape(-1) for one in partitions]
     labels = np.arange(len(numbered[0]))
@@ -121,7 +121,7 @@ def united(partitions: Sequence[Sequence[Any] | Indices]) -> Indices:
             return labels
 
 
-def spread(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def groups_in_several_parts(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """The groups that are in several parts, with those parts' names. ``parts``: part → its samples' groups."""
     where: dict[str, list[str]] = {}
     for part, groups in parts.items():

@@ -17,7 +17,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from toolkit.bounds import Seed
 from toolkit.data.sources.index import Found, ImageFiles, Index, concatenated
 from toolkit.data.sources.missing import listed
-from toolkit.data.splits.groups import Duplicates, GroupChoice, copies, group_names, spread, united
+from toolkit.data.splits.groups import Duplicates, GroupChoice, copies, group_names, groups_in_several_parts, union
 from toolkit.data.splits.manifest import apply_manifest, of_chosen, read_manifest
 from toolkit.data.splits.stratified_groups import deal_groups
 from toolkit.data.splits.stratified_multilabel import iterative_stratification
@@ -141,8 +141,8 @@ def split_found(
         partitions = [copies(index, section.duplicates) if compare else np.arange(len(index))]
         _warn_of_two_labels(index, partitions[0], say)
         if section.group is not None:
-            partitions.append(united([group_names(index, section.group, source)]))
-        groups = united(partitions)
+            partitions.append(union([group_names(index, section.group, source)]))
+        groups = union(partitions)
         alone = _in_one_group(index, groups)
         if alone and section.group is None:
             raise _not_in_two_parts(index, alone, grouped=False)
@@ -277,7 +277,7 @@ def _require_apart(found: Found, section: SplitSection, source: Source | None) -
     if section.group is None or len(given) < 2:
         return
     group = section.group
-    torn = spread({name: group_names(index, group, source) for name, index in given.items()})
+    torn = groups_in_several_parts({name: group_names(index, group, source) for name, index in given.items()})
     if torn:
         examples = [f"{name} (in {' and '.join(parts)})" for name, parts in torn.items()]
         raise VtkError(

@@ -10,13 +10,13 @@ from pathlib import Path
 from toolkit.errors import ExitCode, VtkError
 from toolkit.system.files import read_limited
 
-__all__ = ["told_where_it_began"]
+__all__ = ["reraise_with_origin"]
 
 _LARGEST = 1 << 20
 
 
 @contextmanager
-def told_where_it_began(directory: Path) -> Iterator[None]:
+def reraise_with_origin(directory: Path) -> Iterator[None]:
     """Within, data that are missing are told with the folder that the run's relative paths began in."""
     try:
         yield

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from toolkit.errors import ExitCode, VtkError
 from toolkit.run.checkpoint import format as state_file
 from toolkit.system.disk_errors import read_error, write_error
-from toolkit.system.exchange import mend, replace_directory
+from toolkit.system.exchange import repair, replace_directory
 from toolkit.system.files import open_new, read_limited, require_space, sync_directory
 
 _FILES = ("state.safetensors", "state.json")
@@ -127,7 +127,7 @@ class CheckpointStore:
         for aside in self.directory.glob(f".{self.kind}-*.old.tmp"):
             target = self.directory / aside.name.removeprefix(".").removesuffix(".old.tmp")
             try:
-                mend(target)
+                repair(target)
             except OSError as error:
                 raise write_error(target, error) from error
 

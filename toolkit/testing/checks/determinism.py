@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from toolkit.hooks.results import described
+from toolkit.hooks.results import type_name
 from toolkit.testing.findings import ConformanceError, finding
 from toolkit.testing.subject import Subject
 from toolkit.testing.training import Trained, train
@@ -53,7 +53,7 @@ def _require_picklable(run: Run) -> None:
             if fault is not None:
                 raise ConformanceError(
                     "determinism",
-                    f"Data.{part}, {described(value)}, cannot be pickled: {fault}",
+                    f"Data.{part}, {type_name(value)}, cannot be pickled: {fault}",
                     "macOS and Windows send it to worker processes so, and Linux does from Python 3.14 on: define "
                     "functions and classes at the top of a module (no lambda, nothing local), and open files and "
                     "connections where they are first used; or set thread_safe = True on a data set that is",
