@@ -92,7 +92,7 @@ def test_no_other_name_is_listed_or_imported():
     }
     assert names == set(toolkit.__all__)
     assert imported <= names
-    assert set(re.findall(r"from (toolkit\.\S+) import", TEXT)) == {"toolkit.testing"}
+    assert set(re.findall(r"from (toolkit\.\S+) import", TEXT)) == {"toolkit.cli", "toolkit.testing"}
 
 
 @pytest.mark.parametrize("name", toolkit.testing.__all__)

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import click
 
@@ -173,6 +173,15 @@ def _environment(*, without_plugins: bool) -> Iterator[None]:
         restore_environment(before)
 
 
+def _logged(args: list[str]) -> AbstractContextManager[None]:
+    """Around verbs that work: warnings that only a logger gets are shown. The others do without importing logging."""
+    if _WITH_TORCH.isdisjoint(args[:1]) or not _HELP.isdisjoint(args):
+        return nullcontext()
+    from toolkit.system.log import shown_warnings
+
+    return shown_warnings()
+
+
 def _invoke(args: list[str], session: Session) -> int:
     """What click's own ``main`` does, less its ways of exiting: every end of ``vtk`` is one of ours."""
     instruction = os.environ.get(_COMPLETE)
@@ -183,7 +192,7 @@ def _invoke(args: list[str], session: Session) -> int:
     if not _WITH_TORCH.isdisjoint(args[:1]) and _HELP.isdisjoint(args):
         require_loadable_torch()
     try:
-        with cli.make_context("vtk", args, obj=session) as ctx:
+        with _logged(args), cli.make_context("vtk", args, obj=session) as ctx:
             return int(cli.invoke(ctx) or 0)
     except click.exceptions.Exit as end:
         return int(end.exit_code)

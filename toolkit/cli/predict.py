@@ -108,6 +108,7 @@ def _expand(name: str) -> Iterator[Path]:
 def _pictures_in(folder: Path) -> Iterator[Path]:
     """The folder's pictures; those that runs drew for their reports are nobody's photographs."""
     from toolkit.data.io.scan import RUN, look_through
+    from toolkit.system.log import log_said
 
     found = look_through(folder, {})
     runs = [path for path, reason in found.left_out if reason == RUN]
@@ -117,7 +118,9 @@ def _pictures_in(folder: Path) -> Iterator[Path]:
     if not found.pictures:
         raise _missing(str(folder), "there is no image in this folder")
     for path in runs:
-        echo(f"note: {folder / path}/ is left out: the directory of a run", err=True)
+        note = f"note: {folder / path}/ is left out: the directory of a run"
+        echo(note, err=True)
+        log_said(note)
     return (folder / picture for picture in found.pictures)
 
 

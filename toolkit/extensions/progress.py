@@ -6,6 +6,7 @@ read from the device anyway.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from toolkit.bounds import Positive
 from toolkit.extensions.watch import Watch, epoch_label
 from toolkit.hooks.markers import hookimpl
 from toolkit.section import Section
+from toolkit.system.log import logger
 from toolkit.system.progress import clock
 
 if TYPE_CHECKING:
@@ -47,13 +49,13 @@ class Progress:
     @hookimpl(wrapper=True)
     def vtk_fit(self, run: Run) -> Generator[None, Any, Any]:
         """Show a display around the whole of training, whatever ends it."""
-        if run.console.quiet:
+        if run.console.quiet and not logger.isEnabledFor(logging.INFO):
             return (yield)
         from toolkit.extensions.displays import LiveDisplay, PlainDisplay
 
         options: ProgressOptions = run.options(NAME)
         watch = run.local[NAME] = Watch(run)
-        live = run.console.is_terminal and not options.plain
+        live = run.console.is_terminal and not (options.plain or run.console.quiet)
         watch.display = (
             LiveDisplay(watch, options.refresh_seconds)
             if live

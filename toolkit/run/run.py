@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from typing_extensions import TypeVar
 
 from toolkit.data.loading.skipped_images import SkippedImages
+from toolkit.system.log import log_said
 from toolkit.system.printable import printable_text
 from toolkit.system.signals import Interrupt
 from toolkit.types.progress import Best, Position, Stage
@@ -168,8 +169,9 @@ class Run(Generic[R]):
             self.sealed_files.add(name)
 
     def say(self, message: str) -> None:
-        """Tell the user something, above any progress display."""
+        """Tell the user something, above any progress display; the logger ``toolkit`` gets it too."""
         self.console.print(printable_text(message), markup=False, highlight=False, soft_wrap=True)
+        log_said(message)
 
     def plugin_state(self, name: str, **initial: Any) -> dict[str, Any]:
         """``state[name]``, filled with ``initial`` where it is new."""

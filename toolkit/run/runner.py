@@ -25,6 +25,7 @@ from toolkit.run.status import begin_status, end_status, has_status
 from toolkit.system.allocator import tune_allocator
 from toolkit.system.environment import environment
 from toolkit.system.files import write_atomic
+from toolkit.system.log import log_said
 from toolkit.system.process import alone
 from toolkit.system.signals import Interrupted, catch_signals
 
@@ -130,7 +131,9 @@ def load_snapshot(directory: Path, console: Console) -> dict[str, Any]:
 
     tree, _step, damaged = checkpoint_store(directory).load_latest(require)
     for error in damaged:
-        console.print(f"warning: {error}", markup=False, highlight=False, soft_wrap=True)
+        warning = f"warning: {error}"
+        console.print(warning, markup=False, highlight=False, soft_wrap=True)
+        log_said(warning)
     return dict(tree)
 
 

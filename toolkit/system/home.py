@@ -109,4 +109,4 @@ def _no_cache(folder: Path, why: str) -> VtkError:
 
 @cache
 def _say_once(folder: Path) -> None:
-    logging.getLogger(__name__).warning("note: there is no home folder to write to, so caches are in %s", folder)
+    logging.getLogger(__name__).warning("there is no home folder to write to, so caches are in %s", folder)

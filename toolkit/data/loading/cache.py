@@ -141,7 +141,7 @@ class DiskStore:
             if path.exists():  # Windows replaces no file that another run has mapped
                 return
             self._full = True
-            logging.getLogger(__name__).warning("warning: no more pictures are cached in %s: %s", self.folder, error)
+            logging.getLogger(__name__).warning("no more pictures are cached in %s: %s", self.folder, error)
 
     def _make_room_for(self, path: Path, size: int) -> None:
         if not path.parent.is_dir():
@@ -157,7 +157,7 @@ class DiskStore:
         return self.folder / key[:2] / key
 
     def _discard(self, path: Path) -> None:
-        logging.getLogger(__name__).warning("warning: the cached picture %s is damaged and is made anew", path)
+        logging.getLogger(__name__).warning("the cached picture %s is damaged and is made anew", path)
         with contextlib.suppress(OSError):
             path.unlink()
 
