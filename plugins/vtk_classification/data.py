@@ -50,7 +50,7 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
     return Data(
         train=_training_set(recipe, found.train, train),
         val=val,
-        test=None if found.test is None else build_dataset(found.test, preprocess, on_bad_image=bad),
+        test=None if found.test is None else build_dataset(found.test, preprocess, "none", bad, keep, "test"),
         meta={
             "classes": classes,
             "image_size": recipe.data.image_size,

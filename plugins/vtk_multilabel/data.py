@@ -61,7 +61,7 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
     return Data(
         train=_training_set(recipe, found.train, train),
         val=val,
-        test=None if found.test is None else build_dataset(found.test, preprocess, on_bad_image=bad),
+        test=None if found.test is None else build_dataset(found.test, preprocess, "none", bad, keep, "test"),
         meta=meta | _learned(recipe, found.train, trained),
         transform=batch_transform(recipe.data, preprocess, len(classes)),
         fingerprint=fingerprint(found),

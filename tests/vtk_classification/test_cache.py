@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import pytest
 import torch
 from rich.console import Console
 
+from tests.helpers.opened import opened
+from toolkit.cli import main
 from toolkit.recipe.load import load_text
 from toolkit.run.dry_run import make_plan
 from toolkit.run.setup import prepare
@@ -75,3 +80,37 @@ def test_a_check_tells_what_would_be_kept_and_keeps_nothing(photographs: Path, t
     assert set(plan.data["cache"]) == {"train", "val"}
     assert plan.trial is not None
     assert not (tmp_path / "kept").exists()
+
+
+def evaluated(directory: Path, photographs: Path, *words: str) -> tuple[dict[str, float], str, int]:
+    """Metrics of ``vtk eval``, what it says on stderr, and how many pictures it opens."""
+    out, said = io.StringIO(), io.StringIO()
+    with opened(photographs) as counts, contextlib.redirect_stderr(said), contextlib.redirect_stdout(out):
+        assert main(["eval", str(directory), "--json", *words]) == 0
+    metrics: dict[str, float] = json.loads(out.getvalue())["metrics"]
+    return metrics, said.getvalue(), sum(number for path, number in counts.items() if path.endswith(".jpg"))
+
+
+@pytest.mark.parametrize("other_data", [False, True])
+def test_evaluating_twice_decodes_once(photographs: Path, tmp_path: Path, other_data: bool) -> None:
+    (tmp_path / "r.yaml").write_text(
+        RECIPE % {"root": photographs, "cache": f"{{keep: disk, folder: {tmp_path / 'kept'}}}"}
+        + "loader: {workers: 0}\n"
+    )
+    assert main(["run", str(tmp_path / "r.yaml"), "--out", str(tmp_path / "run"), "-q"]) == 0
+    shutil.rmtree(tmp_path / "kept")
+    words = ["--images", str(photographs)] if other_data else []
+    first, said, decoded = evaluated(tmp_path / "run", photographs, *words)
+    again, _, none = evaluated(tmp_path / "run", photographs, *words)
+    assert (decoded, none) == (16 if other_data else 4, 0)
+    assert first == again
+    # Training images are not evaluated, and take no room.
+    assert "train images" not in said
+    assert f"cache: {'test' if other_data else 'val'} images" in said
+
+
+def test_memory_is_not_filled_with_what_is_read_once(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(RECIPE % {"root": photographs, "cache": "ram"} + "loader: {workers: 0}\n")
+    assert main(["run", str(tmp_path / "r.yaml"), "--out", str(tmp_path / "run"), "-q"]) == 0
+    _, said, _ = evaluated(tmp_path / "run", photographs)
+    assert "cache:" not in said

@@ -227,13 +227,19 @@ def on_bad_image(data: ImageData, trained_meta: Mapping[str, Any] | None) -> OnB
 
 def keeping(recipe: Any, run: Run) -> Keep:
     """What the run keeps of decoded pictures; a check only tells."""
-    writes = run.directory is not None and not run.local.get("trial", False)
-    return Keep(recipe.data.cache, recipe.data.shrink, processes=recipe.loader.kind == "process", writes=writes)
+    evaluates = run.trained_meta is not None
+    return Keep(
+        recipe.data.cache,
+        recipe.data.shrink,
+        processes=recipe.loader.kind == "process",
+        writes=(run.directory is not None or evaluates) and not run.local.get("trial", False),
+        evaluates=evaluates,
+    )
 
 
 def tell_kept(keep: Keep, run: Run, plan: dict[str, Any]) -> dict[str, Any]:
     """Says what is kept where, and adds it to what ``vtk check`` shows."""
-    if run.directory is not None:
+    if run.directory is not None or keep.evaluates:
         for split, what in keep.plan.items():
             run.say(f"cache: {split} images {what}")
     return plan | ({"cache": keep.plan} if keep.plan else {})

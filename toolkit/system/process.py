@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.system.allocator import tune_environment
 from toolkit.system.environ import restore_environment
 from toolkit.system.opencv import single_threaded
 
@@ -47,6 +48,7 @@ def alone() -> Iterator[None]:
     before, _Holder.thread = _Holder.thread, threading.get_ident()
     try:
         with left_as_found(), single_threaded():
+            tune_environment()  # what processes that are started within inherit
             yield
     finally:
         _Holder.thread = before

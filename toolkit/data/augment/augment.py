@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from toolkit.section import Section
+from toolkit.system.environ import restore_environment
 
 __all__ = ["Augment", "AugmentStep", "Preset", "build_transform", "preset_steps"]
 
@@ -184,10 +186,12 @@ def _registry() -> dict[str, Any]:
 
 def import_albumentations() -> Any:
     """The library, which otherwise asks the network for updates as it is imported."""
+    before = dict(os.environ)
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations
-
-    return albumentations
+    try:
+        return importlib.import_module("albumentations")
+    finally:
+        restore_environment(before)
 
 
 def _count(step: Any) -> int:

@@ -137,15 +137,18 @@ class Keep:
         shrink: ``data.shrink``.
         processes: batches are fetched by worker processes.
         writes: False only tells what a run would do.
+        evaluates: nothing is trained: each split is read once at most, and the training images are not read.
 
     Attributes:
         plan: for each split, what is kept where, in words.
     """
 
-    def __init__(self, choice: CacheChoice, shrink: int | None, *, processes: bool, writes: bool) -> None:
+    def __init__(
+        self, choice: CacheChoice, shrink: int | None, *, processes: bool, writes: bool, evaluates: bool = False
+    ) -> None:
         self.section = choice if isinstance(choice, CacheSection) else None
         self.kind = self.section.keep if self.section is not None else str(choice)
-        self.shrink, self.processes, self.writes = shrink, processes, writes
+        self.shrink, self.processes, self.writes, self.evaluates = shrink, processes, writes, evaluates
         self.plan: dict[str, str] = {}
         if self.kind == "ram" and processes:
             raise VtkError(
@@ -165,9 +168,9 @@ class Keep:
             evaluated: the preprocessing, where it is all that happens to these pictures.
         """
         make: Callable[[Encoded], Pixels] = Shrunk(self.shrink) if evaluated is None else evaluated
-        each = _mean_bytes(paths, make) if self.kind != "off" and paths else 0.0
+        kind = self._kind_of(split)
+        each = _mean_bytes(paths, make) if kind != "off" and paths else 0.0
         total = each * len(paths)
-        kind = self.kind
         if kind == "auto":
             kind = "ram" if each <= _LARGE and total <= SMALL_SET else "off"
         if kind == "off" or not total:
@@ -199,6 +202,12 @@ class Keep:
             )
         if self.kind in ("ram", "disk"):
             self.plan[split] = "in memory as they come"
+
+    def _kind_of(self, split: str) -> str:
+        """What is read once in this process is of use to later ones alone, which memory does not reach."""
+        if self.evaluates and split == "train":
+            return "off"
+        return self.kind if self.kind == "disk" or not (self.evaluates or split == "test") else "off"
 
     def _room(self) -> float:
         if self.section is not None and self.section.gigabytes is not None:
