@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
-import signal
+import resource
+import socket
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,14 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import matplotlib.pyplot
 import numpy as np
+import PIL.Image
+import PIL.ImageFile
 import pytest
 import torch
 from rich.console import Console
 
+from tests.helpers.process_state import process_state
+from toolkit import read_image
 from toolkit.cli import main
 from toolkit.errors import ExitCode, VtkError
 from toolkit.inference.bundle import Bundle
+from toolkit.inference.predict import predict_files
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.dry_run import make_plan
 from toolkit.run.runner import execute
@@ -31,18 +40,21 @@ DIGITS = ["digits", "--set", "train.epochs=1", "--set", "data.limit=40", "--set"
 
 def shared() -> dict[str, Any]:
     """All that the code of one process shares."""
-    return {
+    return process_state() | {
         "random": random.getstate(),
         "numpy": [str(part) for part in np.random.get_state()],
         "torch": torch.get_rng_state().tolist(),
-        "torch threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
-        "torch switches": (torch.get_default_dtype(), torch.get_float32_matmul_precision(), torch.is_grad_enabled()),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
         "cuda": [state.tolist() for state in torch.cuda.get_rng_state_all()] if torch.cuda.is_available() else [],
-        "opencv": (cv2.getNumThreads(), cv2.ocl.useOpenCL()),
-        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "sharing": torch.multiprocessing.get_sharing_strategy(),
         "warnings": list(warnings.filters),
-        "environment": dict(os.environ),
+        "hooks": (sys.excepthook, threading.excepthook, sys.unraisablehook),
+        "path": list(sys.path),
+        "recursion": sys.getrecursionlimit(),
+        "logging": (logging.root.level, list(logging.root.handlers)),
+        "pillow": (PIL.Image.MAX_IMAGE_PIXELS, PIL.ImageFile.LOAD_TRUNCATED_IMAGES),
+        "plots": (dict(matplotlib.rcParams), matplotlib.pyplot.get_fignums()),
+        "waiting": socket.getdefaulttimeout(),
+        "limits": [resource.getrlimit(kind) for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS)],
     }
 
 
@@ -63,11 +75,43 @@ def unchanged() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def test_the_command_line_leaves_the_process_as_it_was(tmp_path: Path) -> None:
-    out = str(tmp_path / "run")
-    for words in (["run", *DIGITS, "--out", out, "-q"], ["eval", out], ["check", *DIGITS, "--data"]):
-        with unchanged():
-            assert main(words) == 0
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a run, with a picture beside it."""
+    directory = tmp_path_factory.mktemp("finished") / "run"
+    with unchanged():
+        assert main(["run", *DIGITS, "--out", str(directory), "-q"]) == 0
+    cv2.imwrite(str(directory.parent / "picture.png"), np.full((8, 8, 3), 99, np.uint8))
+    return directory
+
+
+VERBS = {
+    "eval": ["eval", "RUN", "--report", "RUN/../page"],
+    "check": ["check", *DIGITS, "--data"],
+    "predict": ["predict", "RUN", "RUN/../picture.png"],
+    "tune": ["tune", "--lr", *DIGITS, "--rates", "12", "--out", "RUN/../rates.png"],
+    "bench": ["bench", *DIGITS, "--seconds", "0.2"],
+    "recipes": ["recipes", "ls"],
+    "plugins": ["plugins"],
+    "a recipe that there is not": ["run", "no-such-recipe"],
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_command_line_leaves_the_process_as_it_was(finished: Path, verb: str) -> None:
+    with unchanged():
+        code = main([word.replace("RUN", str(finished)) for word in VERBS[verb]])
+    assert code == (ExitCode.NO_INPUT if verb.startswith("a recipe") else ExitCode.OK)
+
+
+def test_so_do_a_bundle_and_the_reading_of_pictures(finished: Path) -> None:
+    with unchanged():
+        bundle = Bundle.load(finished, device="cpu")
+        assert bundle.network.training is False
+    with unchanged():
+        read_image(finished.parent / "picture.png")
+    with unchanged():
+        list(predict_files(bundle, [finished.parent / "picture.png"]))
 
 
 def test_so_do_execute_and_the_plan(recipe: Callable[..., ResolvedRecipe], console: Console, tmp_path: Path) -> None:

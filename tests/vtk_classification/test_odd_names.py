@@ -95,3 +95,26 @@ def test_the_pictures_of_reports_are_not_predicted_on(odd: Path, capfd: pytest.C
     found, missing = find_files(["odd/cat/run"])
     assert not found
     assert "this is the directory of a run" in str(missing[0].error)
+
+
+def test_everything_that_is_named_may_lie_in_a_folder_whose_name_is_no_utf8(odd: Path) -> None:
+    place = Path(os.fsdecode(b"caf\xe9"))
+    place.mkdir()
+    shutil.copy("odd/dog/dog.0.jpg", place)
+    assert main(["run", "odd", "--out", str(place / "run"), *SMALL]) == ExitCode.OK
+    assert main(["eval", str(place / "run"), "--report", str(place / "page")]) == ExitCode.OK
+    assert main(["predict", str(place / "run"), str(place / "dog.0.jpg")]) == ExitCode.OK
+    assert main(["run", str(place / "run"), "--resume"]) == ExitCode.OK
+
+
+def test_a_recipes_text_names_no_such_folder(odd: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    place = os.fsdecode(b"caf\xe9")
+    odd.rename(place)
+    shutil.copytree(Path(place) / "dog", "odd/dog")
+    shutil.copytree(Path(place) / "dog", "odd/cat")
+    for words in (["run", place], ["run", "odd", "--images", place], ["run", "odd", "--set", f"model.weights={place}"]):
+        assert main([*words, *SMALL, "--out", "run"]) == ExitCode.RECIPE
+        assert "the byte 0xE9 in this name is no UTF-8" in capfd.readouterr().err
+    # Where it lies, the same folder has another name.
+    os.chdir(place)
+    assert main(["check", ".", *SMALL]) == ExitCode.OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -181,8 +182,12 @@ def _weights_file(path: Path) -> Path:
 
 
 def _read_safetensors(path: Path) -> Any:
-    from safetensors.torch import load_file
+    from safetensors.torch import load, load_file
 
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:  # the library opens files by names in UTF-8 alone
+        return load(path.read_bytes())
     return load_file(str(path))
 
 
