@@ -134,7 +134,7 @@ def test_auto_trains_from_scratch_where_nothing_can_be_fetched_and_says_so(hub: 
 def test_auto_takes_weights_that_are_there(hub: Path, no_network: None) -> None:
     state = published_resnet(hub)
     built = create("resnet18", num_classes=2, image_size=64, pretrained="auto")
-    assert built.notes == []
+    assert (built.notes, built.start) == ([], "pretrained")
     assert torch.equal(built.model.state_dict()["conv1.weight"], state["conv1.weight"])
 
 
@@ -155,7 +155,9 @@ def test_a_local_file_replaces_the_weights(tmp_path: Path) -> None:
     torch.manual_seed(5)
     state = torchvision.models.resnet18(num_classes=9).state_dict()
     torch.save({"state_dict": state}, tmp_path / "w.pth")
-    own = create("resnet18", num_classes=2, image_size=64, weights=tmp_path / "w.pth").model.state_dict()
+    built = create("resnet18", num_classes=2, image_size=64, weights=tmp_path / "w.pth")
+    assert built.start == f"weights of {tmp_path / 'w.pth'}"
+    own = built.model.state_dict()
     assert all(torch.equal(own[name], state[name]) for name in state if not name.startswith("fc."))
     with_head = create("resnet18", num_classes=9, image_size=64, weights=tmp_path / "w.pth").model.state_dict()
     assert torch.equal(with_head["fc.weight"], state["fc.weight"])

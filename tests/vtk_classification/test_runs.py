@@ -86,6 +86,18 @@ def test_a_run_that_starts_untrained_says_so(
     execute(recipe(*sets, "data.limit=8", "train.epochs=null"), console=console, out=tmp_path / "run")
     said = console.file.getvalue()  # type: ignore[attr-defined]
     assert "starts untrained" in said
+    start = "untrained, for want of published weights"
+    assert f" parameters, {start} · " in said
+    assert starts(tmp_path / "run") == [start] * 3
+    execute(ResolvedRecipe.from_directory(tmp_path / "run"), console=console, out=tmp_path / "run", resume=True)
+    assert starts(tmp_path / "run") == [start] * 3
+    assert f"The network before training: {start}." in (tmp_path / "run" / "report" / "index.html").read_text()
+
+
+def starts(run: Path) -> list[str | None]:
+    """What a run's status, its bundle and its report say that the network began with."""
+    files = ("status.json", "bundle/bundle.json", "report/report.json")
+    return [json.loads((run / name).read_text()).get("start") for name in files]
 
 
 def test_a_folder_of_ones_own_runs_with_the_default_recipe(

@@ -78,6 +78,7 @@ def write_page(found: Evaluation, directory: Path) -> Path:
         items=found.items,
         recipe_yaml=run.resolved.to_yaml(),
         demo=run.demo,
+        start=run.start,
         gaps=found.gaps,
         flag="--report",
     )

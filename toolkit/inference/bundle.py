@@ -62,6 +62,7 @@ class Bundle:
         recipe: ResolvedRecipe,
         data: Data,
         run_files: Mapping[str, Any] | None = None,
+        start: str | None = None,
     ) -> Bundle:
         """Write a bundle, whole or not at all; one that lies there already is replaced.
 
@@ -71,6 +72,7 @@ class Bundle:
             recipe: the resolved recipe; rebuilds the model together with ``data.meta``.
             data: its ``meta`` and ``fingerprint`` are saved.
             run_files: digests of files beside the bundle that an evaluation of its run reads.
+            start: what the weights were before training, in a few words.
 
         Raises:
             VtkError: the directory cannot be written.
@@ -85,7 +87,7 @@ class Bundle:
         except OSError as error:
             raise write_error(directory, error) from error
         try:
-            facts = _write(temporary, model, recipe, data, dict(run_files or {}))
+            facts = _write(temporary, model, recipe, data, dict(run_files or {}), start)
             replace_directory(temporary, directory)
         except OSError as error:
             raise write_error(directory, error) from error
@@ -209,7 +211,7 @@ class Bundle:
 
 
 def _write(
-    directory: Path, model: nn.Module, recipe: ResolvedRecipe, data: Data, run_files: dict[str, Any]
+    directory: Path, model: nn.Module, recipe: ResolvedRecipe, data: Data, run_files: dict[str, Any], start: str | None
 ) -> dict[str, Any]:
     from safetensors.torch import save
 
@@ -230,6 +232,8 @@ def _write(
     }
     if run_files:
         facts["run_files"] = run_files
+    if start is not None:
+        facts["start"] = start
     facts["recipe"].pop("demo", None)
     facts["facts_sha256"] = _digest(facts)
     write_atomic(directory / WEIGHTS, weights)

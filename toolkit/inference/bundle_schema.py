@@ -40,6 +40,7 @@ class BundleForm(_Form):
     weights_sha256: str
     facts_sha256: str
     run_files: dict[str, _File] = {}
+    start: str | None = None
 
 
 def _preprocess(values: Any) -> Any:

@@ -32,6 +32,7 @@ def build_model(section: ModelChoice, data: Data) -> nn.Module:
 
 
 def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
+    from toolkit.models.backbones import UNTRAINED
     from toolkit.models.cnn import Cnn
 
     model = Cnn(
@@ -44,6 +45,7 @@ def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
         from toolkit.models.initialise import he_normal
 
         he_normal(model, head=model.get_classifier())
+    model.start = UNTRAINED  # type: ignore[assignment]
     return model
 
 
@@ -71,6 +73,7 @@ def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: b
     )
     # The run tells the user what a model's notes say.
     built.model.notes = built.notes  # type: ignore[assignment]
+    built.model.start = built.start  # type: ignore[assignment]
     return built.model
 
 

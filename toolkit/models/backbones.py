@@ -44,13 +44,23 @@ class Arch:
         return _LIBRARIES[self.library]
 
 
+UNTRAINED = "untrained"
+"""What a model's start is called that has nobody's weights."""
+
+
 @dataclass
 class Backbone:
-    """A built model. ``notes`` are sentences that the user should see, e.g. that no pretrained weights could be had."""
+    """A built model.
+
+    Attributes:
+        notes: sentences that the user should see, e.g. that no pretrained weights could be had.
+        start: what its weights are, in a few words.
+    """
 
     model: nn.Module
     arch: Arch
     notes: list[str] = field(default_factory=list)
+    start: str = UNTRAINED
 
 
 def resolve(name: str) -> Arch:
@@ -158,7 +168,7 @@ def _from_file(arch: Arch, form: Form, path: Path, match: str, head: str | None)
                 f"model.weights: {{file: {path}, match: shapes}}"
             )
         raise
-    return Backbone(model, arch, [*notes, _head_note(path, form.num_classes, kept, head)])
+    return Backbone(model, arch, [*notes, _head_note(path, form.num_classes, kept, head)], f"weights of {path}")
 
 
 def _ambiguous(path: Path, ordered: bool) -> VtkError:
@@ -191,8 +201,9 @@ def _from_published(arch: Arch, form: Form, *, optional: bool) -> Backbone:
     except VtkError as error:
         if not optional or error.code != ExitCode.UNAVAILABLE:
             raise
-        return Backbone(arch.home.build(arch.name, form), arch, [f"{error.message}; {arch} starts untrained"])
-    return Backbone(arch.home.build_published(arch.name, form, read_state(path)), arch)
+        notes = [f"{error.message}; {arch} starts untrained"]
+        return Backbone(arch.home.build(arch.name, form), arch, notes, f"{UNTRAINED}, for want of published weights")
+    return Backbone(arch.home.build_published(arch.name, form, read_state(path)), arch, start="pretrained")
 
 
 def _required(arch: Arch) -> Download:

@@ -38,6 +38,7 @@ def write_report(
     items: Sequence[Figure | Table] = (),
     recipe_yaml: str = "",
     demo: bool = False,
+    start: str | None = None,
     gaps: Gaps | None = None,
     flag: str = OUT,
 ) -> Path:
@@ -51,6 +52,7 @@ def write_report(
         items: the figures and tables of the task and the extensions, in order.
         recipe_yaml: shown at the end of the page.
         demo: says aloud that the data is a stand-in.
+        start: what the network's weights were before training, in a few words.
         gaps: what the report lacks already; a figure or table that cannot be drawn is one more.
         flag: what the user names the directory with; for the hint where it cannot be written.
 
@@ -66,9 +68,11 @@ def write_report(
     files = _draw([item for item in shown if isinstance(item, Figure)], directory, gaps, flag)
     parts = _parts(shown, files, gaps)
     facts = _facts(title, result, history, [item for item, _ in parts], files, demo)
+    if start is not None:
+        facts["start"] = start
     facts["missing"] = [{"part": gap.part, "why": gap.why} for gap in gaps.found]
     bodies = [body for _, body in parts]
-    page = "\n".join(_page(title, result, bodies, gaps.found, recipe_yaml, demo))
+    page = "\n".join(_page(title, result, bodies, gaps.found, recipe_yaml, demo, start))
     write_atomic(directory / "report.json", json.dumps(finite(facts), indent=2, default=str) + "\n", flag=flag)
     write_atomic(directory / "index.html", page, flag=flag)
     return directory / "index.html"
@@ -124,6 +128,7 @@ def _page(
     gaps: Sequence[Gap],
     recipe_yaml: str,
     demo: bool,
+    start: str | None,
 ) -> Iterator[str]:
     name = html.escape(f"{title} (demo)" if demo else title)
     yield f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{name}</title>'
@@ -131,6 +136,8 @@ def _page(
     yield f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>"
     if demo:
         yield f'<p class="demo"><strong>DEMO.</strong> {_DEMO}</p>'
+    if start is not None:
+        yield f"<p>The network before training: {html.escape(start)}.</p>"
     if result.metrics:
         yield f"<h2>Results{f' on the {html.escape(result.split)} split' if result.split else ''}</h2>"
         yield _table_html(Table("metrics", "", ("metric", "value"), list(result.metrics.items())))

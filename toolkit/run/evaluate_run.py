@@ -101,7 +101,7 @@ def _open_run(
     if answers != resolved.recipe.inference.precision:
         resolved = resolved.settled("inference", "precision", answers, str(bundle.directory))
     run = new_run(resolved, console=console, directory=None if flags else directory)
-    run.trained_meta = bundle.meta
+    run.trained_meta, run.start = bundle.meta, bundle.facts.get("start")
     run.state.update(load_plugin_state(directory))
     build_data(run)
     run.data.restored = True

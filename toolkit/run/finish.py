@@ -109,7 +109,7 @@ def save_bundle(run: Run) -> Path:
     require_own(run.directory)
     files = run.sealed_files.state() if run.sealed_files is not None else {}
     evaluated = {name: state for name, state in files.items() if name == MANIFEST}
-    Bundle.save(path, model=run.model, recipe=run.resolved, data=run.data, run_files=evaluated)
+    Bundle.save(path, model=run.model, recipe=run.resolved, data=run.data, run_files=evaluated, start=run.start)
     return path
 
 
@@ -153,5 +153,6 @@ def make_report(run: Run, result: Result, gaps: Gaps) -> Path:
         items=report_items(run, result, gaps),
         recipe_yaml=run.resolved.to_yaml(),
         demo=run.demo,
+        start=run.start,
         gaps=gaps,
     )

@@ -55,6 +55,7 @@ class Run(Generic[R]):
         demo: the recipe's demo overlay is in force.
         trained_meta: under ``vtk eval``, the ``meta`` that the model was trained with; data must be aligned with it.
         resumed: the run goes on from a checkpoint.
+        start: what the network's weights were before training, in a few words; None where its task does not say.
         average: a model of averaged weights, if an extension keeps one: validation judges it instead of ``model``, and
             it is what is kept; the weights as trained are saved beside it.
         skipped: the images that were left out so far because they cannot be read.
@@ -99,6 +100,7 @@ class Run(Generic[R]):
     eval_total: int = 0
     phase: str = "setup"
     resumed: bool = False
+    start: str | None = None
     trained_meta: Mapping[str, Any] | None = None
     stop_reason: str | None = None
     checkpoint_wanted: bool = False

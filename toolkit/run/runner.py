@@ -21,7 +21,7 @@ from toolkit.run.errors import user_error
 from toolkit.run.finish import Finished, finish
 from toolkit.run.precision import answers_note
 from toolkit.run.setup import prepare
-from toolkit.run.status import begin_status, end_status, has_status
+from toolkit.run.status import begin_status, end_status, has_status, read_status
 from toolkit.system.allocator import tune_allocator
 from toolkit.system.environment import environment
 from toolkit.system.files import write_atomic
@@ -146,7 +146,8 @@ def begin(run: Run, directory: Path) -> None:
         origins = json.dumps(dict(run.resolved.origins), indent=2)
         write_atomic(directory / "origins.json", origins + "\n")
     write_atomic(directory / "environment.json", json.dumps(environment() | formats(run), indent=2) + "\n")
-    begin_status(directory, **_accepted(run))
+    run.start = read_status(directory).get("start") if run.resumed else getattr(run.model, "start", None)
+    begin_status(directory, **_kept_facts(run))
     announce(run, directory)
 
 
@@ -161,9 +162,10 @@ def announce(run: Run, directory: Path) -> None:
     """The few lines that say what runs where."""
     assert run.precision is not None
     total = sum(p.numel() for p in run.model.parameters())
+    began = f", {run.start}" if run.start is not None else ""
     if run.demo:
         run.say("DEMO: small stand-in data, so the figures say nothing about the real task.")
-    run.say(f"{run.recipe.task} · {run.recipe.name} · seed {run.seed} · {total:,} parameters · {directory}")
+    run.say(f"{run.recipe.task} · {run.recipe.name} · seed {run.seed} · {total:,} parameters{began} · {directory}")
     run.say(f"{run.device} · {run.precision.name}: {run.precision.why}{answers_note(run.recipe)}")
     for note in getattr(run.model, "notes", ()):
         run.say(f"note: {note}")
@@ -187,7 +189,7 @@ def recorded(run: Run, directory: Path) -> Iterator[None]:
         told = exit_error(error) if isinstance(error, SystemExit) else user_error(run, error)
         if told is not None:
             raise _failed(directory, run, told) from error
-        end_status(directory, "failed", reason=repr(error), step=run.step, **_accepted(run))
+        end_status(directory, "failed", reason=repr(error), step=run.step, **_kept_facts(run))
         raise
 
 
@@ -203,17 +205,19 @@ def traced(trace: HookTrace | None, directory: Path) -> Iterator[None]:
 
 def _end(run: Run, directory: Path, status: str, **facts: Any) -> None:
     """Record how the run ended, or say that it could not be."""
-    if trouble := end_status(directory, status, **facts, **_accepted(run)):
+    if trouble := end_status(directory, status, **facts, **_kept_facts(run)):
         raise trouble
 
 
-def _accepted(run: Run) -> dict[str, Any]:
-    return {"accepted": run.accepted} if run.accepted else {}
+def _kept_facts(run: Run) -> dict[str, Any]:
+    """What the status says from the run's beginning on."""
+    start = {"start": run.start} if run.start is not None else {}
+    return start | ({"accepted": run.accepted} if run.accepted else {})
 
 
 def _failed(directory: Path, run: Run, error: VtkError) -> VtkError:
     """The error, with what can be gone on from; that it cannot be recorded never hides it."""
-    trouble = end_status(directory, "failed", reason=error.message, step=run.step, **_accepted(run))
+    trouble = end_status(directory, "failed", reason=error.message, step=run.step, **_kept_facts(run))
     notes = [error.hint, f"status.json: {trouble.message}" if trouble is not None and directory.is_dir() else None]
     if error.code in (ExitCode.IO, ExitCode.OUT_OF_MEMORY) and (step := last_step(directory)) is not None:
         notes.append(f"What was saved up to step {step} is intact; go on with: vtk run {directory} --resume")
