@@ -66,6 +66,7 @@ def test_folders_that_may_not_be_searched(place: Path) -> None:
     answers = as_user([list(words) for words in expected], place, VTK_CACHE=str(place / "mine" / "cache"))
     for (words, code), (given, said) in zip(expected.items(), answers, strict=True):
         assert (given, "Traceback" in said) == (code, False), (words, said)
+        assert (said == "") == (code == ExitCode.OK), said
         assert code == ExitCode.OK or (said.count("error: "), f"error: {shut}/" in said) == (1, True), said
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.system.home import expanded, library_cache, user_cache
+from toolkit.system.home import expanded, find_place_for_plots, library_cache, user_cache
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="users and homes as POSIX has them")
 
@@ -59,3 +59,16 @@ def test_a_tilde_that_stands_for_nothing_is_told() -> None:
     assert caught.value.code == ExitCode.NO_INPUT
     assert "'no-such-user-here'" in caught.value.message
     assert expanded("a/~b") == Path("a/~b")
+
+
+def test_fonts_are_listed_there_too(homeless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MPLCONFIGDIR", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    find_place_for_plots()
+    assert os.environ.pop("MPLCONFIGDIR") == str(user_cache() / "matplotlib")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    find_place_for_plots()
+    assert "MPLCONFIGDIR" not in os.environ
+    monkeypatch.setenv("MPLCONFIGDIR", "mine")
+    find_place_for_plots()
+    assert os.environ["MPLCONFIGDIR"] == "mine"

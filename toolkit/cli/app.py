@@ -17,6 +17,7 @@ from toolkit.cli.streams import own_streams
 from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
 from toolkit.errors import ExitCode
 from toolkit.system.environ import restore_environment
+from toolkit.system.home import find_place_for_plots
 from toolkit.system.memory_limit import require_loadable_torch
 
 VERBS = {
@@ -190,6 +191,7 @@ def _invoke(args: list[str], session: Session) -> int:
 
         return shell_complete(cli, {}, "vtk", _COMPLETE, instruction)
     if not _WITH_TORCH.isdisjoint(args[:1]) and _HELP.isdisjoint(args):
+        find_place_for_plots()
         require_loadable_torch()
     try:
         with _logged(args), cli.make_context("vtk", args, obj=session) as ctx:

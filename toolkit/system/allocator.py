@@ -6,6 +6,8 @@ import ctypes
 import os
 import sys
 
+from toolkit.system.home import find_place_for_plots
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
@@ -16,6 +18,7 @@ def tune_environment() -> None:
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    find_place_for_plots()
 
 
 def tune_allocator() -> bool:

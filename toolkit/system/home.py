@@ -6,13 +6,14 @@ import contextlib
 import logging
 import os
 import stat
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["expanded", "library_cache", "user_cache"]
+__all__ = ["expanded", "find_place_for_plots", "library_cache", "user_cache"]
 
 _NAME = "vision-toolkit"
 
@@ -63,6 +64,38 @@ def library_cache(usual: str | os.PathLike[str], name: str, *variables: str) -> 
     chosen = any(os.environ.get(variable) for variable in (*variables, "XDG_CACHE_HOME"))
     path = Path(usual)
     return path if chosen or _usable(path) else user_cache() / name
+
+
+def find_place_for_plots() -> None:
+    """Where matplotlib could not write in the user's home, let it keep its list of fonts in :func:`user_cache`.
+
+    By itself it warns, and makes the list anew in each process. Call before it is imported, which torchmetrics does.
+    """
+    if os.environ.get("MPLCONFIGDIR"):
+        return
+    with contextlib.suppress(VtkError):  # there is no place at all, which whatever needs one tells
+        if not all(_usable(folder) and _may_be_written(folder) for folder in _of_matplotlib()):
+            os.environ["MPLCONFIGDIR"] = str(user_cache() / "matplotlib")
+
+
+def _of_matplotlib() -> list[Path]:
+    home = Path("~").expanduser() if _has_home() else Path("~")
+    if not sys.platform.startswith(("linux", "freebsd")):
+        return [home / ".matplotlib"]
+    usual = {"XDG_CONFIG_HOME": home / ".config", "XDG_CACHE_HOME": home / ".cache"}
+    return [Path(os.environ.get(variable) or folder) / "matplotlib" for variable, folder in usual.items()]
+
+
+def _has_home() -> bool:
+    try:
+        Path.home()
+    except (RuntimeError, KeyError):
+        return False
+    return True
+
+
+def _may_be_written(folder: Path) -> bool:
+    return not folder.exists() or os.access(folder, os.W_OK)
 
 
 def _usable(folder: Path) -> bool:
