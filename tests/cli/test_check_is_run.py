@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
 from toolkit.cli import main
 from toolkit.errors import ExitCode
@@ -66,3 +69,49 @@ def test_check_and_run_agree(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert main(["check", *words]) == code
     assert sorted(tmp_path.rglob("*")) == before
     assert main(["run", "-q", *words]) == code
+
+
+def _weights(path: str) -> list[str]:
+    return ["--set", f"model={{name: backbone, arch: 'timm:test_resnet', weights: {path}}}"]
+
+
+def _bytes_as_weights() -> list[str]:
+    Path("w.pt").write_bytes(b"no weights")
+    return _weights("w.pt")
+
+
+def _anothers_weights() -> list[str]:
+    torch.save({"unheard.of": torch.zeros(2)}, "w.pt")
+    return _weights("w.pt")
+
+
+def _folder_as_weights() -> list[str]:
+    Path("w.pt").mkdir()
+    return _weights("w.pt")
+
+
+def _no_such_device() -> list[str]:
+    return ["--device", f"cuda:{torch.cuda.device_count()}"]
+
+
+NEEDS: dict[str, tuple[Callable[[], list[str]], int]] = {
+    "weights that are absent": (lambda: _weights("none.pt"), ExitCode.NO_INPUT),
+    "weights that are damaged": (_bytes_as_weights, ExitCode.DATA),
+    "weights that are another network's": (_anothers_weights, ExitCode.DATA),
+    "a folder without weights": (_folder_as_weights, ExitCode.NO_INPUT),
+    "a device that is not there": (_no_such_device, ExitCode.UNAVAILABLE),
+    "a network that nobody knows": (lambda: ["--set", "model={name: backbone, arch: resnet19}"], ExitCode.RECIPE),
+    "a metric that nobody computes": (lambda: ["--set", "train.best=val/luck"], ExitCode.RECIPE),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_they_agree_on_what_a_run_needs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for label, level in (("ant", 10), ("bee", 20)):
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        for number in range(4):
+            cv2.imwrite(f"pictures/{label}/{number}.png", np.full((32, 32, 3), level + 30 * number, np.uint8))
+    prepare, code = NEEDS[name]
+    words = ["pictures", "--set", "data.image_size=32", "--set", "loader.workers=0", *prepare()]
+    assert (main(["check", *words]), main(["run", "-q", *words])) == (code, code)

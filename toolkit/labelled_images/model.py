@@ -28,7 +28,8 @@ def build_model(section: ModelChoice, data: Data) -> nn.Module:
     image_meta(data.meta)
     if isinstance(section, CnnModel):
         return _build_cnn(section, data.meta)
-    return _build_backbone(section, data.meta, restored=data.restored)
+    reads = not data.restored or (data.checked and planned_download(section) is None)
+    return _build_backbone(section, data.meta, reads=reads)
 
 
 def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
@@ -49,7 +50,7 @@ def _build_cnn(section: CnnModel, meta: dict[str, Any]) -> nn.Module:
     return model
 
 
-def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: bool) -> nn.Module:
+def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, reads: bool) -> nn.Module:
     from toolkit.models.backbones import create
 
     if meta["channels"] != 3:
@@ -64,8 +65,8 @@ def _build_backbone(section: BackboneModel, meta: dict[str, Any], *, restored: b
         section.arch,
         num_classes=len(meta["classes"]),
         image_size=meta["image_size"],
-        pretrained=False if restored else section.wants_pretrained,
-        weights=expanded(file.file) if file is not None and not restored else None,
+        pretrained=section.wants_pretrained if reads else False,
+        weights=expanded(file.file) if file is not None and reads else None,
         match="names" if file is None else file.match,
         head=section.head,
         dropout=section.dropout,

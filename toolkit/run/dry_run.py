@@ -137,7 +137,7 @@ def _fill(plan: Plan, resolved: ResolvedRecipe, console: Console, directory: Pat
     if run.data.train is None:
         return
     # No pretrained weights are fetched; their values say nothing about shapes, parameters and time.
-    run.data.restored = True
+    run.data.restored = run.data.checked = True
     plan.samples = {split: len(data) for split in ("train", "val", "test") if (data := getattr(run.data, split))}
     build_model(run)
     assert run.precision is not None

@@ -164,3 +164,5 @@ class Data:
     restored: bool = False
     # Who gave them, for messages; set by the core, and no field.
     owner = "vtk_data"
+    # Under ``vtk check`` weights that are here are read all the same, to learn whether a run could; also no field.
+    checked = False
