@@ -24,7 +24,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from tests.helpers.process_state import process_state
+from tests.helpers.process_state import changes, process_state
 from toolkit import read_image
 from toolkit.cli import main
 from toolkit.errors import ExitCode, VtkError
@@ -69,8 +69,7 @@ def unchanged() -> Iterator[None]:
     before = shared()
     try:
         yield
-        after = shared()
-        assert {name for name in before if before[name] != after[name]} == set()
+        assert set(changes(before, shared())) == set()
     finally:
         cv2.setNumThreads(threads)
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from toolkit import Batch
 from toolkit.errors import ExitCode, VtkError
+from toolkit.recipe.load import load_recipe
 from toolkit.recipe.resolved import ResolvedRecipe
 from toolkit.run.run import Run
 from toolkit.run.runner import execute
@@ -89,7 +90,7 @@ def test_a_run_that_starts_untrained_says_so(
     start = "untrained, for want of published weights"
     assert f" parameters, {start} · " in said
     assert starts(tmp_path / "run") == [start] * 3
-    execute(ResolvedRecipe.from_directory(tmp_path / "run"), console=console, out=tmp_path / "run", resume=True)
+    execute(load_recipe(tmp_path / "run"), console=console, out=tmp_path / "run", resume=True)
     assert starts(tmp_path / "run") == [start] * 3
     assert f"The network before training: {start}." in (tmp_path / "run" / "report" / "index.html").read_text()
 
