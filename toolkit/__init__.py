@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.data.io.decode import ImageError
     from toolkit.data.io.image_files import find_images, read_image, read_mask
     from toolkit.errors import ExitCode, VtkError
-    from toolkit.hooks.markers import hookimpl
+    from toolkit.hooks.specs import hookimpl
     from toolkit.inference.bundle import Bundle
     from toolkit.recipe.sections import Recipe, Section, StageSection
     from toolkit.run.run import Run
@@ -52,7 +52,7 @@ _HOMES = {
     "Table": "toolkit.types.results",
     "VtkError": "toolkit.errors",
     "find_images": "toolkit.data.io.image_files",
-    "hookimpl": "toolkit.hooks.markers",
+    "hookimpl": "toolkit.hooks.specs",
     "read_image": "toolkit.data.io.image_files",
     "read_mask": "toolkit.data.io.image_files",
 }

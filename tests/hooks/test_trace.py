@@ -10,9 +10,8 @@ import pytest
 from toolkit import Recipe, hookimpl
 from toolkit.errors import VtkError
 from toolkit.hooks.catalogue import Kind, LoadedPlugin, Plugin
-from toolkit.hooks.early import EarlyCall, call_early, record_calls
 from toolkit.hooks.manager import build_manager
-from toolkit.hooks.trace import HookTrace
+from toolkit.hooks.trace import EarlyCall, HookTrace, call_early, record_calls
 
 
 class Clock:

@@ -8,7 +8,6 @@ import click
 
 from toolkit.cli.echo import echo
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.exits import exit_error
 from toolkit.system.os_errors import exhausted, os_error, refused_threads, resource_error
 from toolkit.system.printable import printable
 from toolkit.system.signals import Interrupted
@@ -43,6 +42,8 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
     if isinstance(error, VtkError):
         return format_error(error), error.code
     if isinstance(error, SystemExit):  # nothing of ours calls sys.exit, so its code means nothing here
+        from toolkit.hooks.loading import exit_error
+
         left = exit_error(error)
         return format_error(left), left.code
     if isinstance(error, click.ClickException):

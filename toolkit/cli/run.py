@@ -13,10 +13,9 @@ import click
 from toolkit.cli.echo import echo, echo_exact
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.target import RecipeVerb, Target, early_calls, given_flags, load_target, read_target
-from toolkit.hooks.early import record_calls
 
 if TYPE_CHECKING:
-    from toolkit.hooks.early import EarlyCall
+    from toolkit.hooks.trace import EarlyCall
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.run.runner import Outcome
 
@@ -71,6 +70,8 @@ def command(
     RECIPE is a recipe file, the name of a shipped recipe (`vtk recipes ls`), a folder of images with one sub-folder
     for each class, a run's directory, or an image that carries its recipe.
     """
+    from toolkit.hooks.trace import record_calls
+
     target = read_target(recipe)
     if resume:
         out = resume_directory(target, out)

@@ -11,11 +11,10 @@ import click
 
 from toolkit.cli.verb import Verb
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.early import record_calls
 from toolkit.types.options import Option
 
 if TYPE_CHECKING:
-    from toolkit.hooks.early import EarlyCall
+    from toolkit.hooks.trace import EarlyCall
     from toolkit.recipe.resolved import ResolvedRecipe
 
 RUN_RECIPE = "recipe.yaml"
@@ -80,6 +79,8 @@ class RecipeVerb(Verb):
         wants_help = any(name in args for name in ctx.help_option_names)
         recipe = None if ctx.resilient_parsing else find_recipe(args, self.params)
         if recipe is not None:
+            from toolkit.hooks.trace import record_calls
+
             try:
                 with record_calls(early_calls(ctx)):
                     options = _flags_of(recipe)

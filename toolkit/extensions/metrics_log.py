@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from pydantic import Field
 
-from toolkit.hooks.markers import hookimpl
+from toolkit.hooks.specs import hookimpl
 from toolkit.section import Section
 from toolkit.system.files import write_atomic, write_error
 from toolkit.system.jsonable import finite

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from toolkit.bounds import Positive
 from toolkit.extensions.watch import Watch, epoch_label
-from toolkit.hooks.markers import hookimpl
+from toolkit.hooks.specs import hookimpl
 from toolkit.section import Section
 from toolkit.system.log import logger
 from toolkit.system.progress import clock

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from toolkit.bounds import Positive
 from toolkit.errors import VtkError
-from toolkit.hooks.markers import hookimpl
+from toolkit.hooks.specs import hookimpl
 from toolkit.section import Section
 from toolkit.system.disk_errors import write_error
 

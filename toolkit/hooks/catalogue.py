@@ -13,9 +13,8 @@ from typing import Any, ClassVar
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.entry import CORE, DISABLE, Kind, LoadedPlugin, Plugin, RecipeFolder, Status, is_named
-from toolkit.hooks.installed import installed_plugins, installed_recipe_folders
+from toolkit.hooks.installed import fits, installed_plugins, installed_recipe_folders
 from toolkit.hooks.loading import load
-from toolkit.hooks.ranges import fits
 
 __all__ = ["CORE", "DISABLE", "Catalogue", "Kind", "LoadedPlugin", "Plugin", "load"]
 

@@ -14,7 +14,6 @@ from importlib import metadata
 from typing import Any
 
 from toolkit.hooks.entry import CORE, GROUPS, RECIPES, Kind, Plugin, RecipeFolder, normalized
-from toolkit.hooks.ranges import required_range
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,38 @@ def _needs(found: _Declaring) -> str:
     """The versions of vision-toolkit that it asks for; nothing where it does not say, or not legibly."""
     try:
         lines = found.about.get_all("Requires-Dist") or found.distribution.requires or ()
-        named = [(line, name) for line in lines if (name := _core_name(line)) is not None]
-        return ",".join(filter(None, (required_range(line, name.end()) for line, name in named)))
+        return ",".join(filter(None, (_required_range(line) for line in lines if _names_core(line))))
     except Exception:
         return ""
 
 
-def _core_name(requirement: str) -> re.Match[str] | None:
-    """The requirement's name, if it is vision-toolkit's."""
+def _names_core(requirement: str) -> bool:
     name = re.match(r"\s*([\w.-]+)", requirement)
-    return name if name is not None and normalized(name[1]) == CORE else None
+    return name is not None and normalized(name[1]) == CORE
+
+
+def _required_range(requirement: str) -> str:
+    """The range in a requirement, in its own order; nothing where only an extra asks for it.
+
+    Raises:
+        packaging.requirements.InvalidRequirement: not legible.
+    """
+    from packaging.requirements import Requirement
+
+    wanted = Requirement(requirement)
+    applies = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
+    return ",".join(sorted(map(str, wanted.specifier), key=requirement.replace(" ", "").find)) if applies else ""
+
+
+def fits(version: str, needs: str) -> bool:
+    """Whether a version is in a range; a pre-release of one that would fit fits, and so does what is illegible."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion
+
+    try:
+        return SpecifierSet(needs).contains(version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return True
 
 
 def _homepage(found: _Declaring) -> str:

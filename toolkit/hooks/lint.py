@@ -13,7 +13,7 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
 from toolkit.hooks.entry import Kind, Plugin
 from toolkit.hooks.loading import remedy
-from toolkit.hooks.markers import PROJECT
+from toolkit.hooks.specs import PROJECT
 
 PREFIX = "vtk_"
 _SHOWN = 3

@@ -1,11 +1,12 @@
-"""Importing a chosen plugin, with whatever goes wrong in its code told as its own fault."""
+"""Importing a chosen plugin and calling its code, with whatever goes wrong in it told as the plugin's own fault."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from functools import wraps
 from importlib import metadata
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -54,6 +55,54 @@ def guarded(plugin: Plugin, failure: str, call: Callable[[], Any]) -> Any:
             hint=own_hint or remedy(plugin),
             code=ExitCode.UNAVAILABLE,
         ) from error
+
+
+def exit_error(error: SystemExit, who: str = "a plugin or a library") -> VtkError:
+    """What to tell the user of ``sys.exit``: who called it, with which code or message, and where.
+
+    It is a failure like any other, whatever code was given: taken at its word, ``sys.exit()`` in the midst of a run
+    would end it without a word and with the code of success.
+
+    Args:
+        who: whoever called ``sys.exit``, as far as that is known.
+    """
+    code = error.code if isinstance(error.code, int | None) else " ".join(str(error.code).split())
+    given = "" if code is None else repr(code)
+    return VtkError(
+        f"{who} called sys.exit({given})",
+        place=_place(error),
+        hint="only vtk itself may end: its author must raise toolkit.VtkError, or return",
+        code=ExitCode.UNAVAILABLE,
+    )
+
+
+def without_exits(entry: Plugin, hook: str, function: Callable[..., Any], *, wrapper: bool) -> Callable[..., Any]:
+    """``function``, a plugin's implementation of ``hook``, with ``sys.exit`` in it told as its failure."""
+    who = f"{hook} of the {entry.kind} {entry.name!r} ({entry.owner})"
+
+    @wraps(function)
+    def call(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except SystemExit as error:
+            raise exit_error(error, who) from error
+
+    @wraps(function)
+    def wrap(*values: Any) -> Generator[Any, Any, Any]:
+        try:
+            return (yield from function(*values))
+        except SystemExit as error:
+            raise exit_error(error, who) from error
+
+    return wrap if wrapper else call
+
+
+def _place(error: SystemExit) -> str | None:
+    """The line that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else None
 
 
 def _said(error: BaseException) -> str:

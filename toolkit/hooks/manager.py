@@ -10,11 +10,10 @@ import pluggy
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
 from toolkit.hooks.entry import LoadedPlugin, Plugin
-from toolkit.hooks.exits import without_exits
 from toolkit.hooks.lint import hook_names, lint
-from toolkit.hooks.loading import remedy
-from toolkit.hooks.markers import PROJECT
+from toolkit.hooks.loading import remedy, without_exits
 from toolkit.hooks.results import ANSWERS, check_answer
+from toolkit.hooks.specs import PROJECT
 
 CORE = "core"
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolkit.hooks.markers import hookspec
+import pluggy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from toolkit.types.progress import Stage
     from toolkit.types.results import Figure, Result, Table
     from toolkit.types.survey import Survey
+
+
+PROJECT = "vtk"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec(firstresult=True)

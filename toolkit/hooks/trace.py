@@ -2,6 +2,9 @@
 
 A manager is traced by putting a timed function in the place of each implementation's own; one that is not traced is
 left as it is and costs nothing.
+
+``vtk_config`` and ``vtk_options`` are called early, while a recipe is read, when there is neither run nor manager yet:
+on each plugin by itself. Whoever wants to know of these calls records them.
 """
 
 from __future__ import annotations
@@ -10,16 +13,59 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pluggy
 
-from toolkit.hooks.early import EarlyCall
+from toolkit.hooks.entry import Plugin
 from toolkit.hooks.lint import hook_names
+from toolkit.hooks.loading import guarded
 from toolkit.hooks.manager import plugin_name
 
 COLUMNS = ("hook", "asked", "calls", "answers", "total s", "own s", "mean ms")
+
+
+@dataclass(frozen=True)
+class EarlyCall:
+    """One call: when it began, by ``time.perf_counter``, how long it took, whether it gave something else than None."""
+
+    hook: str
+    entry: Plugin
+    began: float
+    seconds: float
+    answered: bool
+
+
+_notes: ContextVar[list[EarlyCall] | None] = ContextVar("notes", default=None)
+
+
+@contextmanager
+def record_calls(calls: list[EarlyCall]) -> Iterator[None]:
+    """Adds to ``calls`` what is asked while the block runs."""
+    token = _notes.set(calls)
+    try:
+        yield
+    finally:
+        _notes.reset(token)
+
+
+def call_early(entry: Plugin, hook: str, function: Callable[[], Any]) -> Any:
+    """The plugin's own answer to a hook, called without arguments.
+
+    Raises:
+        VtkError: the hook failed.
+    """
+    began = time.perf_counter()
+    answer = None
+    try:
+        answer = guarded(entry, f"failed in {hook}", function)
+    finally:
+        notes = _notes.get()
+        if notes is not None:
+            notes.append(EarlyCall(hook, entry, began, time.perf_counter() - began, answer is not None))
+    return answer
 
 
 @dataclass

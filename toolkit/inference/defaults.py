@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.markers import hookimpl
+from toolkit.hooks.specs import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

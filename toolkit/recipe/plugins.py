@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks.catalogue import Catalogue
-from toolkit.hooks.early import call_early
 from toolkit.hooks.entry import Kind, LoadedPlugin, Plugin
 from toolkit.hooks.lint import implementation, lint, required, truncate_list
 from toolkit.hooks.loading import load, remedy
 from toolkit.hooks.manager import check_registration
 from toolkit.hooks.results import owner_name, type_name, wrong_answer
+from toolkit.hooks.trace import call_early
 from toolkit.recipe.mark import Mark
 from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted, shortened
 from toolkit.recipe.reserved_flags import RESERVED_FLAGS

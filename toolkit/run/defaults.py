@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolkit.hooks.markers import hookimpl
+from toolkit.hooks.specs import hookimpl
 from toolkit.inference.defaults import InferenceDefaults
 from toolkit.run.step import core_step
 

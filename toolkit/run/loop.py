@@ -11,7 +11,6 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from toolkit.data.loading.balance import Resampled
 from toolkit.data.loading.loaders import build_loader
 from toolkit.errors import VtkError
-from toolkit.hooks.direct import direct
 from toolkit.hooks.results import owner_name, wrong_answer
 from toolkit.inference.precision import answers_in
 from toolkit.models.freeze import set_train_mode
@@ -125,7 +124,7 @@ def train_epoch(run: Run, batches: Any) -> None:
     per_step = run.scheduler is not None and run.schedule_interval == "step"
     counts_steps = run.stage.steps is not None
     position, losses, interrupt = run.position, run.losses, run.interrupt
-    step, weigh = direct(run.local["manager"], "vtk_step"), weigher(run.loss)
+    step, weigh = run.hook.vtk_step, weigher(run.loss)
     for _ in range(run.epoch_steps - position.epoch_step):
         if interrupt.code is not None:
             interrupt_training(run)
@@ -134,7 +133,7 @@ def train_epoch(run: Run, batches: Any) -> None:
         # A step none of whose images can be read teaches nothing, but it has its place in epoch and schedule.
         teaches = samples > 0 or not is_nothing(batch)
         if teaches:
-            loss = step(run, batch)
+            loss = step(run=run, batch=batch)
             try:
                 weights = None if weigh is None else step_weights(weigh, parts_of(batch))
                 losses.add(position.step + 1, loss, samples, lr, run.grad_norm, weights)

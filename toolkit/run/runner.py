@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.hooks.exits import exit_error
+from toolkit.hooks.loading import exit_error
 from toolkit.run.checkpoint.policy import best_store, checkpoint_store, last_step
 from toolkit.run.checkpoint.resume import changed_start, take_up
 from toolkit.run.checkpoint.seal import seal_data, seal_recipe

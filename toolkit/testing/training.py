@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from toolkit.errors import ExitCode
 from toolkit.hooks.entry import LoadedPlugin, Plugin
-from toolkit.hooks.markers import hookimpl
+from toolkit.hooks.specs import hookimpl
 from toolkit.section import Section
 
 if TYPE_CHECKING:
