@@ -65,10 +65,37 @@ def test_dropout_leaves_the_names_of_parameters_alone_and_drops_in_training_only
     assert not torch.equal(dropped(images), dropped(images))
 
 
-def test_drop_path_reaches_timm_and_is_refused_elsewhere() -> None:
-    assert timm.layers.DropPath in {
-        type(m) for m in create("timm:test_vit", num_classes=2, image_size=160, drop_path=0.3).model.modules()
-    }
+def branch_rates(name: str, drop_path: float) -> list[float]:
+    """With what probability each residual branch is left out."""
+    with torch.device("meta"):
+        model = create(name, num_classes=2, image_size=224, drop_path=drop_path).model
+    kinds = {torchvision.ops.StochasticDepth: "p", timm.layers.DropPath: "drop_prob"}
+    return [float(getattr(m, kinds[type(m)])) for m in model.modules() if type(m) in kinds]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timm:test_vit",
+        "timm:swin_tiny_patch4_window7_224",
+        "timm:nest_tiny",
+        "torchvision:swin_t",
+        "torchvision:convnext_tiny",
+        "torchvision:efficientnet_b0",
+    ],
+)
+def test_drop_path_is_the_largest_rate_of_the_branches_whatever_a_library_takes_by_itself(name: str) -> None:
+    assert max(branch_rates(name, 0.3)) == pytest.approx(0.3)
+    assert not any(branch_rates(name, 0.0))
+
+
+def test_torchvisions_branches_are_left_out_the_more_the_deeper_they_are() -> None:
+    own = [m.p for m in torchvision.models.swin_t().modules() if isinstance(m, torchvision.ops.StochasticDepth)]
+    assert branch_rates("torchvision:swin_t", max(own)) == pytest.approx(own)
+
+
+def test_a_network_without_branches_to_leave_out_says_so_where_it_is_asked_to() -> None:
+    assert branch_rates("timm:vgg11", 0.0) == branch_rates("resnet18", 0.0) == []
     for name in ("resnet18", "timm:vgg11"):
         with pytest.raises(VtkError, match="no drop_path"):
             create(name, num_classes=2, image_size=224, drop_path=0.1)

@@ -92,7 +92,11 @@ class BackboneModel(Section):
         "none", description="`backbone` trains the head alone, in stages that do not say otherwise."
     )
     dropout: Share = Field(0.0, description="Share of the features that the head does not see in training.")
-    drop_path: Share = Field(0.0, description="Largest share of residual branches that training leaves out; timm only.")
+    drop_path: Share = Field(
+        0.0,
+        description="Largest share of residual branches that training leaves out (stochastic depth); 0 is none, "
+        "also in networks that come with another value.",
+    )
 
     @model_validator(mode="after")
     def _one_start(self) -> BackboneModel:

@@ -107,7 +107,7 @@ def create(
         num_classes: outputs of the head.
         image_size: side of the square RGB images that it will get, in pixels.
         dropout: share of the features that the head does not see in training.
-        drop_path: largest share of residual branches left out in training (stochastic depth); timm only.
+        drop_path: largest share of residual branches left out in training (stochastic depth).
         pretrained: whether to load the library's weights; ``"auto"`` does where they are cached or can be fetched, and
             otherwise leaves a note and the model as initialised.
         weights: a local file to load instead; see :func:`toolkit.models.weights.read_state`. A head for another number

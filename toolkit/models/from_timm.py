@@ -94,18 +94,18 @@ def _config(name: str) -> Any:
 def _create(name: str, form: Form, **arguments: Any) -> nn.Module:
     import timm
 
-    # Also where it is 0: some models leave out a fifth of the features unless they are told not to.
+    # Also where they are 0: some models leave out a fifth of the features or a tenth of the branches by themselves.
     arguments.setdefault("drop_rate", form.dropout)
-    if form.drop_path:
-        arguments["drop_path_rate"] = form.drop_path
+    arguments.setdefault("drop_path_rate", form.drop_path)
     config = _config(name)
     if config is not None and config.fixed_input_size and config.input_size[-1] != form.image_size:
         arguments["img_size"] = form.image_size
     try:
         model: nn.Module = timm.create_model(name, num_classes=form.num_classes, **arguments)
     except TypeError as error:
-        if arguments.get("drop_rate") == 0.0 and "'drop_rate'" in str(error):
-            return _create(name, form, **arguments | {"drop_rate": None})  # it has none, and timm passes on no None
+        for argument in _KEYS:
+            if arguments[argument] == 0.0 and f"'{argument}'" in str(error):
+                return _create(name, form, **arguments | {argument: None})  # it has none, and timm passes on no None
         _explain(name, form, str(error))
         raise
     except (AssertionError, ValueError) as error:

@@ -68,8 +68,6 @@ def build(name: str, form: Form) -> nn.Module:
     """The model as initialised."""
     import torchvision
 
-    if form.drop_path:
-        raise no_such_option(f"torchvision:{name}", "drop_path", "take a model of timm, or leave drop_path out")
     arguments = dict(_ARGUMENTS.get(name, {}))
     if name.startswith("vit_"):
         arguments["image_size"] = form.image_size
@@ -81,6 +79,7 @@ def build(name: str, form: Form) -> nn.Module:
     except (AssertionError, RuntimeError, ValueError) as error:
         raise wrong_image_size(f"torchvision:{name}", form.image_size, preprocessing(name).image_size) from error
     _drop_before_heads(name, model, form.dropout)
+    _drop_branches(name, model, form.drop_path)
     return model
 
 
@@ -122,6 +121,19 @@ def _drop_before_heads(name: str, model: nn.Module, dropout: float) -> None:
         parent, _, attribute = path.rpartition(".")
         with torch.random.fork_rng(devices=[]):
             setattr(model.get_submodule(parent), attribute, DroppedLinear(head, dropout))
+
+
+def _drop_branches(name: str, model: nn.Module, drop_path: float) -> None:
+    """Make ``drop_path`` the largest rate of the residual branches, which grows with depth as torchvision has it."""
+    from torchvision.ops import StochasticDepth
+
+    branches = [module for module in model.modules() if isinstance(module, StochasticDepth)]
+    largest = max((branch.p for branch in branches), default=0.0)
+    if drop_path and not largest:
+        remedy = "take a model of timm or one such as convnext_tiny or swin_t, or leave drop_path out"
+        raise no_such_option(f"torchvision:{name}", "drop_path", remedy)
+    for branch in branches:
+        branch.p *= drop_path / largest if largest else 0.0
 
 
 def _set_own_dropout(model: nn.Module, head: str, dropout: float) -> bool:
