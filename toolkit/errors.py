@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 _NO_MEMORY = ("allocate memory", "not enough memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
@@ -65,3 +66,32 @@ class VtkError(Exception):
     def __str__(self) -> str:
         head = f"{self.place}: {self.message}" if self.place else self.message
         return f"{head}\n  {self.hint}" if self.hint else head
+
+
+def nearest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Up to ``most`` of the ``known`` words that ``word`` may have been meant to be, likeliest first."""
+    import difflib
+
+    by_lower: dict[str, str] = {}
+    for name in known:
+        by_lower.setdefault(name.lower(), name)
+    close = difflib.get_close_matches(word.lower()[:100], by_lower, n=most, cutoff=0.6)
+    return [by_lower[name] for name in close]
+
+
+def suggest(word: str, known: Iterable[str], most: int = 3) -> str:
+    """``did you mean 'a' or 'b'?``; empty where nothing that is known is near."""
+    close = nearest(word, known, most)
+    return f"did you mean {quoted(close)}?" if close else ""
+
+
+def quoted(words: Iterable[str], last: str = "or") -> str:
+    """``'a', 'b' or 'c'``."""
+    return joined([repr(word) for word in words], last)
+
+
+def joined(phrases: Sequence[str], last: str = "or") -> str:
+    """``a, b or c``."""
+    if len(phrases) < 2:
+        return "".join(phrases)
+    return f"{', '.join(phrases[:-1])} {last} {phrases[-1]}"

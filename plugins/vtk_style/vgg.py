@@ -17,13 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.types.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from vtk_style.feature_layers import FeatureLayer, pooled_after
 
 Pooling = Literal["max", "avg"]
 Inject = Callable[[FeatureLayer, Tensor, Tensor | None], Tensor]
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 
 _aten = torch.ops.aten
 
@@ -85,7 +83,7 @@ class VggFeatures(nn.Module):
     def levels(self, image: Tensor, dtype: torch.dtype | None = None) -> list[Level]:
         """The forward pass. Convolutions run in ``dtype``, by default the image's own."""
         kernels = self._kernels_for(dtype or image.dtype, image.device)
-        normal = (image - _per_channel(MEAN, image)) / _per_channel(STD, image)
+        normal = (image - _per_channel(IMAGENET_MEAN, image)) / _per_channel(IMAGENET_STD, image)
         flow = normal.to(kernels[0].weight.dtype).contiguous(memory_format=torch.channels_last)
         levels = []
         for conv, kernel in enumerate(kernels, start=1):
@@ -121,7 +119,7 @@ class VggFeatures(nn.Module):
             gradient = F.conv2d(gradient, kernels[conv - 1].transposed, padding=1)
         assert gradient is not None
         gradient = gradient.to(dtype)
-        return gradient / _per_channel(STD, gradient)
+        return gradient / _per_channel(IMAGENET_STD, gradient)
 
     def _activate(self, conv: int, output: Tensor) -> tuple[Level, Tensor]:
         """ReLU and pooling; what to keep, and what flows on."""

@@ -14,8 +14,8 @@ from torch import Tensor
 from toolkit import ExitCode, VtkError
 from toolkit.models.weights import hub_folder
 from toolkit.system.os_errors import os_error
+from toolkit.types.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from vtk_style.feature_layers import CHANNELS, pooled_after
-from vtk_style.vgg import MEAN, STD
 
 Parameters = list[tuple[Tensor, Tensor]]
 
@@ -150,7 +150,8 @@ def random_parameters(depth: int, seed: int) -> Parameters:
     spectrum that photographs have.
     """
     generator = torch.Generator().manual_seed(seed)
-    flow = (_natural_noise(generator) - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    flow = (_natural_noise(generator) - mean) / std
     parameters: Parameters = []
     for conv in range(1, depth + 1):
         inputs = flow.shape[1]

@@ -62,7 +62,7 @@ BROKEN = {
     "misspelt": (
         GOOD_TASK + "Task.vtk_modle = Task.vtk_model\nTask.vtk_los = Task.vtk_loss\nTask.vtk_fitt = Task.vtk_loss\n"
         "Task.vtk_dat = Task.vtk_loss\n",
-        "there is no such hook; did you mean vtk_data?",
+        "there is no such hook; did you mean 'vtk_data'?",
     ),
     "refuses": (
         "from toolkit import VtkError\nraise VtkError('needs the lens driver\\n(libre-lens)', place='vtk_refuses.py', "

@@ -138,14 +138,14 @@ def test_misspelt(optional: bool) -> None:
         @hookimpl(optionalhook=optional)
         def vtk_epoch_ended(self, run: Any) -> None: ...
 
-    assert findings(Bad()) == ["vtk_epoch_ended: there is no such hook; did you mean vtk_epoch_end?"]
+    assert findings(Bad()) == ["vtk_epoch_ended: there is no such hook; did you mean 'vtk_epoch_end'?"]
 
 
 def test_misspelt_and_undecorated() -> None:
     class Bad:
         def vtk_modle(self) -> None: ...
 
-    assert findings(Bad()) == ["vtk_modle: there is no such hook; did you mean vtk_model?"]
+    assert findings(Bad()) == ["vtk_modle: there is no such hook; did you mean 'vtk_model'?"]
 
 
 def test_unlike_any_hook() -> None:
@@ -162,7 +162,7 @@ def test_misspelt_specname() -> None:
         @hookimpl(specname="vtk_lgo")
         def log(self, run: Any) -> None: ...
 
-    assert findings(Bad()) == ["log: there is no such hook; did you mean vtk_log?"]
+    assert findings(Bad()) == ["log: there is no such hook; did you mean 'vtk_log'?"]
 
 
 def test_argument_with_a_default() -> None:

@@ -126,7 +126,7 @@ class TestExtends:
         write("base.yaml", "task: sample\n")
         error = refusal("a.yaml")
         assert str(error).startswith("a.yaml:2:10: extends: bas.yaml: there is no such recipe file")
-        assert "did you mean base.yaml?" in str(error)
+        assert "did you mean 'base.yaml'?" in str(error)
         assert error.code == ExitCode.NO_INPUT
 
     @pytest.mark.parametrize("value", ["[a, b]", "3", "{a: b}", "true"])
@@ -321,7 +321,7 @@ class TestSources:
     def test_missing_file_offers_the_nearest(self, write: Write) -> None:
         write("recipes/catsdogs.yaml", "task: sample\n")
         error = refusal("recipes/catdogs.yaml")
-        assert str(error).endswith("did you mean recipes/catsdogs.yaml?")
+        assert str(error).endswith("did you mean 'recipes/catsdogs.yaml'?")
         assert error.code == ExitCode.NO_INPUT
 
     def test_missing_folder(self, folder: Path) -> None:

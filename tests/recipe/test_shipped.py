@@ -44,7 +44,7 @@ def test_title_is_the_first_line_of_the_opening_comment(two_sources: Path) -> No
 
 
 def test_unknown_name_offers_the_nearest(two_sources: Path) -> None:
-    with pytest.raises(VtkError, match="did you mean digits") as caught:
+    with pytest.raises(VtkError, match="did you mean 'digits'") as caught:
         find_shipped("digit")
     assert caught.value.code == ExitCode.NO_INPUT
     with pytest.raises(VtkError, match="bare, digits"):
@@ -127,7 +127,7 @@ class TestLoading:
         assert load_recipe("digits").recipe.name == "digits"
 
     def test_unknown_name(self, two_sources: Path, folder: Path) -> None:
-        with pytest.raises(VtkError, match="did you mean digits"):
+        with pytest.raises(VtkError, match="did you mean 'digits'"):
             load_recipe("digitz")
 
 

@@ -76,7 +76,7 @@ class Defaulted(Good):
 @pytest.mark.parametrize(
     ("plugin", "says"),
     [
-        (Misspelt(), "vtk_epoch_ends: there is no such hook; did you mean vtk_epoch_end?"),
+        (Misspelt(), "vtk_epoch_ends: there is no such hook; did you mean 'vtk_epoch_end'?"),
         (Defaulted(), "has a default"),
     ],
 )

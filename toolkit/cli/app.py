@@ -15,7 +15,7 @@ from toolkit.cli.echo import echo
 from toolkit.cli.failures import report
 from toolkit.cli.streams import own_streams
 from toolkit.cli.verb import NO_PLUGINS, TRACEBACK, Session, common_options
-from toolkit.errors import ExitCode
+from toolkit.errors import ExitCode, suggest
 from toolkit.system.environ import restore_environment
 from toolkit.system.home import find_place_for_plots
 from toolkit.system.memory_limit import require_loadable_torch
@@ -85,13 +85,11 @@ class LazyGroup(click.Group):
 
 
 def _no_such_verb(name: str) -> str:
-    import difflib
-
     missing = f"there is no command {name!r}"
     if name.endswith((".yaml", ".yml")) or os.path.exists(name):
         return f"{missing}; did you mean 'vtk run {name}'?"
-    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else difflib.get_close_matches(name, VERBS, n=1)
-    return f"{missing}; did you mean {near[0]!r}?" if near else missing
+    meant = f"did you mean {_ELSEWHERE[name]!r}?" if name in _ELSEWHERE else suggest(name, VERBS, 1)
+    return f"{missing}; {meant}" if meant else missing
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:

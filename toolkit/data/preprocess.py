@@ -16,6 +16,7 @@ from toolkit.data.io.resize import Box, Interpolation, area_resized, filtered
 from toolkit.section import Section
 from toolkit.system.opencv import cv2
 from toolkit.types.data import BatchKey
+from toolkit.types.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
 if TYPE_CHECKING:
     import torch
@@ -29,9 +30,6 @@ CropMode = Literal["center", "squash", "border"]
 _WHOLE = 16
 """Up to so many times the input's pixels the whole picture is resized before it is cut, as other libraries do: cutting
 first saves little then, and its arithmetic is a few grey levels off here and there."""
-
-IMAGENET_MEAN = [0.485, 0.456, 0.406]
-IMAGENET_STD = [0.229, 0.224, 0.225]
 
 
 class Preprocess(Section):

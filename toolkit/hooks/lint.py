@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, suggest
 from toolkit.hooks import specs
 from toolkit.hooks.entry import Kind, Plugin
 from toolkit.hooks.loading import remedy
@@ -123,10 +122,8 @@ def _check_hook(name: str, function: Callable[..., Any]) -> Iterator[Violation]:
     options = _marked(function)
     hook = (options or {}).get("specname") or name
     if hook not in hook_names():
-        close = difflib.get_close_matches(hook, hook_names(), n=1)
-        yield Violation(
-            name, "there is no such hook", f"did you mean {close[0]}?" if close else f"hooks: {', '.join(hook_names())}"
-        )
+        meant = suggest(hook, hook_names(), 1)
+        yield Violation(name, "there is no such hook", meant or f"hooks: {', '.join(hook_names())}")
         return
     if options is None:
         yield Violation(
@@ -145,11 +142,11 @@ def _check_arguments(name: str, hook: str, function: Callable[..., Any]) -> Iter
                 name, f"takes *{parameter.name}, which pluggy never fills", f"name what it needs; {offered}"
             )
         elif parameter.name not in allowed:
-            close = difflib.get_close_matches(parameter.name, allowed, n=1)
+            meant = suggest(parameter.name, allowed, 1)
             yield Violation(
                 name,
                 f"unknown argument {parameter.name!r}",
-                f"did you mean {close[0]!r}? {offered}" if close else offered,
+                f"{meant} {offered}".lstrip(),
             )
         elif parameter.default is not parameter.empty:
             yield Violation(

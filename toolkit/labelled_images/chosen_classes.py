@@ -12,7 +12,7 @@ import numpy.typing as npt
 from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources.index import Found, ImageFiles, Index
 from toolkit.data.sources.missing import listed
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, suggest
 
 if TYPE_CHECKING:
     from toolkit.labelled_images.data_sections import ImageData
@@ -106,15 +106,13 @@ def _columns(targets: MultiHot, renumbered: npt.NDArray[np.int64], labels: int) 
 
 
 def _require_known(found: Found, classes: Sequence[str], place_of: Callable[[str], str | None]) -> None:
-    from toolkit.recipe.problems import nearest, quoted
-
     parts = [index for name in _PARTS if (index := getattr(found, name)) is not None]
     known = list(dict.fromkeys(name for index in parts for name in index.classes))
     for place, name in enumerate(classes):
         if name not in known:
-            close = nearest(name, known)
+            meant = suggest(name, known)
             raise VtkError(
-                f"{KEY}.{place}: the data have no class {name!r}{f'; did you mean {quoted(close)}?' if close else ''}",
+                f"{KEY}.{place}: the data have no class {name!r}{meant and '; '}{meant}",
                 place=place_of(f"{KEY}.{place}"),
                 hint=f"the classes are {listed(known)}",
                 code=ExitCode.RECIPE,

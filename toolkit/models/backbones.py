@@ -8,14 +8,13 @@ weights that most articles mean.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import nn
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, suggest
 from toolkit.models import from_timm, from_torchvision
 from toolkit.models.foreign_weights import by_shapes, without_prefixes
 from toolkit.models.heads import heads
@@ -79,11 +78,10 @@ def resolve(name: str) -> Arch:
 def _unknown(name: str, prefix: str, bare: str) -> VtkError:
     searched = [prefix] if prefix in _LIBRARIES else list(_LIBRARIES)
     known = dict.fromkeys(known for library in searched for known in _LIBRARIES[library].names())
-    near = get_close_matches(bare.partition(".")[0], known, n=4, cutoff=0.5)
     return VtkError(
         f"no backbone is called {name!r}",
         place="model.arch",
-        hint=f"did you mean {' or '.join(near)}?" if near else "take a classifier of torchvision, or any model of timm",
+        hint=suggest(bare.partition(".")[0], known) or "take a classifier of torchvision, or any model of timm",
         code=ExitCode.RECIPE,
     )
 

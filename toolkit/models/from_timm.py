@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from toolkit.models.library import IMAGENET_MEAN, IMAGENET_STD, Form, Preprocessing, no_such_option, wrong_image_size
+from toolkit.models.library import Form, Preprocessing, no_such_option, wrong_image_size
 from toolkit.models.weights import Download, at_url, in_hub
+from toolkit.types.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
 _KEYS = {"drop_rate": "dropout", "drop_path_rate": "drop_path"}
 _USUAL_SIZE, _USUAL_CROP = 224, 0.875

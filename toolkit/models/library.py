@@ -11,9 +11,6 @@ from torch import Tensor, nn
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.weights import Download
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
 
 @dataclass(frozen=True)
 class Preprocessing:

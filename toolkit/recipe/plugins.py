@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, suggest
 from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import Kind, LoadedPlugin, Plugin
 from toolkit.hooks.lint import implementation, lint, required, truncate_list
@@ -13,7 +13,7 @@ from toolkit.hooks.manager import check_registration
 from toolkit.hooks.results import owner_name, type_name, wrong_answer
 from toolkit.hooks.trace import call_early
 from toolkit.recipe.mark import Mark
-from toolkit.recipe.problems import Problem, RecipeError, nearest, quoted, shortened
+from toolkit.recipe.problems import Problem, RecipeError, shortened
 from toolkit.recipe.reserved_flags import RESERVED_FLAGS
 from toolkit.recipe.schema.defaults import bad_defaults
 from toolkit.recipe.schema.shape import Shape, shape_at
@@ -65,9 +65,9 @@ def unknown(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogue) -
         wanted = f'beside=[entry_of("{name}", "{kind}")]'
         message = f"the {kind} {name!r} is installed, but hidden while a test runs; name it there: {wanted}"
         return RecipeError([Problem(mark, key, message)], code=ExitCode.UNAVAILABLE)
-    close, name = nearest(name, names), shortened(name)
-    if close:
-        message = f"no {kind} is called {name!r}; did you mean {quoted(close)}?"
+    meant, name = suggest(name, names), shortened(name)
+    if meant:
+        message = f"no {kind} is called {name!r}; {meant}"
         return RecipeError([Problem(mark, key, message)])
     message = f"no {kind} is called {name!r}; installed: {', '.join(names) or 'none'}"
     hint = "if it comes from another package, install that first; `vtk plugins` lists what is installed"
@@ -126,9 +126,8 @@ def has_key(schema: type[Section], key: str) -> bool:
 def _astray(schema: type[Section], option: Option) -> str:
     from toolkit.recipe.schema.key_rows import own_keys
 
-    close = nearest(option.key, [row["key"] for row in own_keys(schema)])
-    meant = f"; did you mean {quoted(close)}?" if close else ""
-    return f"{option.flag}: the schema has no key {option.key!r}{meant}"
+    meant = suggest(option.key, [row["key"] for row in own_keys(schema)])
+    return f"{option.flag}: the schema has no key {option.key!r}{meant and '; '}{meant}"
 
 
 def _schema(plugin: object, entry: Plugin) -> type[Section]:

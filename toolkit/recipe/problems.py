@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, suggest
 from toolkit.recipe.mark import Mark
 
 _SHOWN = 20
@@ -55,35 +54,12 @@ class RecipeError(VtkError):
         super().__init__("\n".join(lines), hint=hint, code=code)
 
 
-def nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Up to three of the ``known`` words that ``word`` may have been meant to be, likeliest first."""
-    by_lower: dict[str, str] = {}
-    for name in known:
-        by_lower.setdefault(name.lower(), name)
-    close = difflib.get_close_matches(word.lower()[:100], by_lower, n=3, cutoff=0.6)
-    return [by_lower[name] for name in close]
-
-
-def quoted(words: Iterable[str], last: str = "or") -> str:
-    """``'a', 'b' or 'c'``."""
-    return joined([repr(word) for word in words], last)
-
-
-def joined(phrases: Sequence[str], last: str = "or") -> str:
-    """``a, b or c``."""
-    if len(phrases) < 2:
-        return "".join(phrases)
-    return f"{', '.join(phrases[:-1])} {last} {phrases[-1]}"
-
-
 def shortened(word: str) -> str:
     """A word as messages repeat it, whatever its length."""
     return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…"
 
 
-def suggestion(word: str, known: Sequence[str], *, kind: str = "known here") -> str:
-    """``did you mean 'a'?``, or all that is known where nothing is near."""
-    close = nearest(word, known)
-    if close:
-        return f"did you mean {quoted(close)}?"
-    return f"{kind}: {', '.join(known)}" if known else f"{kind}: nothing"
+def unknown_key(word: str, known: Sequence[str]) -> str:
+    """``unknown key; did you mean 'a'?``, or all keys that are known where nothing is near."""
+    listed = f"known here: {', '.join(known)}" if known else "known here: nothing"
+    return f"unknown key; {suggest(word, known) or listed}"

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, suggest
 from toolkit.hooks.entry import CORE, RecipeFolder, is_named
-from toolkit.recipe.problems import nearest
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,7 @@ def find_shipped(name: str) -> ShippedRecipe:
         choices = ", ".join(recipe.full_name for recipe in found)
         raise VtkError(f"several recipes are called {name!r}", hint=f"choose one of {choices}", code=ExitCode.NO_INPUT)
     names = [recipe.chosen_as for recipe in everything]
-    close = nearest(name, names)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"shipped recipes: {', '.join(names) or 'none'}"
+    hint = suggest(name, names) or f"shipped recipes: {', '.join(names) or 'none'}"
     raise VtkError(f"no recipe file and no shipped recipe is called {name!r}", hint=hint, code=ExitCode.NO_INPUT)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.errors import ExitCode, VtkError
+from toolkit.errors import ExitCode, VtkError, nearest
 from toolkit.recipe import embedded
 from toolkit.recipe.mark import Mark
-from toolkit.recipe.problems import Problem, RecipeError, nearest, shortened
+from toolkit.recipe.problems import Problem, RecipeError, shortened
 from toolkit.recipe.shipped import find_shipped
 from toolkit.recipe.yaml.nodes import MapNode, ScalarNode
 from toolkit.recipe.yaml.text import MAX_BYTES, compose_file
@@ -105,8 +105,8 @@ def _shipped_path(name: str, path: Path) -> Path:
             ) from None
     if "/" not in name and path.suffix not in (".yaml", ".yml", *embedded.SUFFIXES):
         return find_shipped(name).path
-    close = nearest(path.name, [p.name for p in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else []
-    hint = f"did you mean {path.parent / close[0]}?" if close else "`vtk recipes ls` lists the shipped recipes"
+    close = nearest(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1) if path.parent.is_dir() else []
+    hint = f"did you mean {str(path.parent / close[0])!r}?" if close else "`vtk recipes ls` lists the shipped recipes"
     raise VtkError("there is no such recipe file", place=name, hint=hint, code=ExitCode.NO_INPUT)
 
 

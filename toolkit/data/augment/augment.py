@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from toolkit.errors import suggest
 from toolkit.section import Section
 from toolkit.system.environ import restore_environment
 
@@ -153,7 +153,7 @@ def build_transform(step: Mapping[str, Any]) -> Any:
     name = step.get("name")
     known = _registry()
     if name not in known:
-        raise ValueError(f"there is no albumentations transform {name!r}{_nearest(str(name), known)}")
+        raise ValueError(f"there is no albumentations transform {name!r}{_meant(str(name), known)}")
     if name in _COMPOSITES:
         inner = parameters.get("transforms")
         if not isinstance(inner, list) or not all(isinstance(part, Mapping) for part in inner):
@@ -215,13 +215,13 @@ def _check_parameters(name: str, transform: Any, parameters: Mapping[str, Any]) 
     accepted = [key for key in inspect.signature(transform.__init__).parameters if key != "self"]
     for key in parameters:
         if key not in accepted:
-            near = _nearest(key, accepted) or f"; it takes {', '.join(accepted)}"
+            near = _meant(key, accepted) or f"; it takes {', '.join(accepted)}"
             raise ValueError(f"{name} has no parameter {key!r}{near}")
 
 
-def _nearest(word: str, known: Any) -> str:
-    near = get_close_matches(word, list(known), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def _meant(word: str, known: Iterable[str]) -> str:
+    meant = suggest(word, known, 1)
+    return f"; {meant}" if meant else ""
 
 
 def _tupled(value: Any) -> Any:

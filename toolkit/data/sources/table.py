@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from toolkit.data.sources.missing import listed
 from toolkit.data.sources.unicode_forms import composed
-from toolkit.errors import VtkError
+from toolkit.errors import VtkError, suggest
 from toolkit.system.disk_errors import input_error
 from toolkit.system.progress import step
 
@@ -44,10 +43,9 @@ class Table:
         """
         name = composed(name)
         if name not in self.header:
-            near = get_close_matches(name, self.header, 1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            meant = suggest(name, self.header, 1)
             hint = f"there are {listed(self.header)}"
-            raise VtkError(f"there is no column {name!r}{meant}", place=str(self.file), hint=hint)
+            raise VtkError(f"there is no column {name!r}{meant and '; '}{meant}", place=str(self.file), hint=hint)
         if self.header.count(name) > 1:
             raise VtkError(f"there are two columns {name!r}", place=str(self.file))
         return self.header.index(name)

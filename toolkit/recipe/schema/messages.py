@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from toolkit.recipe.problems import joined, nearest, quoted, suggestion
+from toolkit.errors import joined, nearest, quoted, suggest
+from toolkit.recipe.problems import unknown_key
 from toolkit.recipe.schema.shape import Shape
 from toolkit.recipe.yaml.nodes import ListNode, MapNode, Node, Path, ScalarNode, dotted
 from toolkit.recipe.yaml.scalars import is_number
@@ -113,7 +114,7 @@ def _not_a_choice(node: Node | None, choices: Sequence[Any]) -> str:
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         close = nearest(node.value, texts)
         ordered = close + [text for text in texts if text not in close]
-        meant = f"did you mean {close[0]!r}? " if close else ""
+        meant = f"{meant} " if (meant := suggest(node.value, texts, 1)) else ""
         return f"{_cut(node.value)!r} is not a choice; {meant}choices: {', '.join(ordered or map(repr, choices))}"
     fix = f"; write {node.text!r} in quotes" if isinstance(node, ScalarNode) and node.text in texts else ""
     return f"wants {joined([repr(choice) for choice in choices])}, found {found(node)}{fix}"
@@ -122,8 +123,7 @@ def _not_a_choice(node: Node | None, choices: Sequence[Any]) -> str:
 def _near_choice(node: Node | None, choices: Sequence[Any]) -> str:
     texts = [choice for choice in choices if isinstance(choice, str)]
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
-        close = nearest(node.value, texts)
-        return f"did you mean {close[0]!r}?" if close else ""
+        return suggest(node.value, texts, 1)
     return ""
 
 
@@ -208,12 +208,11 @@ def _unknown(fault: Fault, root: MapNode) -> str:
     if section is None:
         return "unknown key"
     known = list(section.model_fields)
-    close = nearest(key, known)
-    if not close and len(fault.path) == 1:
+    if not nearest(key, known) and len(fault.path) == 1:
         homes = [f"{name}.{key}" for name, field in section.model_fields.items() if _holds(Shape.of_field(field), key)]
         if homes:
             return f"unknown key at the top; did you mean {quoted(homes)}?"
-    return f"unknown key; {suggestion(key, known)}"
+    return unknown_key(key, known)
 
 
 def _holds(shape: Shape, key: str) -> bool:
@@ -228,7 +227,7 @@ def _unknown_variant(fault: Fault, root: MapNode) -> str:
         return f"must be one of {', '.join(names)}, found {found(chosen)}"
     tag = str(fault.context.get("tag", ""))
     close = nearest(tag, names)
-    meant = f"did you mean {close[0]!r}? " if close else ""
+    meant = f"{meant} " if (meant := suggest(tag, names, 1)) else ""
     ordered = close + [name for name in names if name not in close]
     return f"{_cut(tag)!r} is not a choice; {meant}choices: {', '.join(ordered)}"
 
