@@ -13,10 +13,10 @@ from torch import Tensor
 
 from toolkit import ExitCode, Run, Stage, VtkError
 from toolkit.system.files import whole_file
+from toolkit.system.memory import free_memory, used_memory
 from vtk_style.buffers import apart, trim
 from vtk_style.config import LBFGS, StyleRecipe, StyleStage
 from vtk_style.feature_layers import FeatureLayer, Field, parse_feature_layers, receptive_field
-from vtk_style.free_memory import free_memory, used_memory
 from vtk_style.initial import initial_image
 from vtk_style.inputs import Inputs
 from vtk_style.memory import MIB, Demand, choose_tiling, demand, largest_pixels, picture_bytes, style_tiling

@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import subprocess
 import sys
 
 import pytest
-import torch
 
 from toolkit import ExitCode, VtkError
 from vtk_style.feature_layers import parse_feature_layers, receptive_field
-from vtk_style.free_memory import cgroup_rooms, free_memory, limit_rooms, machine_room, used_memory
 from vtk_style.memory import MIB, choose_tiling, demand, largest_pixels, style_tiling
 from vtk_style.tiling import Tiling
 
@@ -19,7 +16,6 @@ STYLE = parse_feature_layers([f"conv_{k}" for k in range(1, 6)])
 CONTENT = parse_feature_layers(["conv_4"])
 FIELD = receptive_field(STYLE)
 NEED = demand(STYLE, CONTENT, "max", pair_bytes=2 * 3 * 2 * 6)
-CPU = torch.device("cpu")
 
 
 # The kernel's own figure of the program itself: what wait4 reports counts the process that started it as well.
@@ -111,92 +107,3 @@ def test_large_style_pictures_count():
     plain, with_style = NEED, demand(STYLE, CONTENT, "max", pair_bytes=72, pictures=4 << 30)
     tiling = Tiling(1000, 1000, 256, FIELD)
     assert with_style.bytes(tiling) > plain.bytes(tiling) + (3 << 30)
-
-
-def test_free_memory_is_within_the_machine():
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert 0 < free_memory(CPU) <= total
-    assert 50 * MIB < used_memory(CPU) < total
-
-
-def test_the_shells_limit_counts():
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    if before[0] != resource.RLIM_INFINITY:
-        pytest.skip("there is a limit already")
-    assert not list(limit_rooms())
-    with open("/proc/self/statm") as file:
-        taken = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (taken + 300 * MIB, before[1]))
-    try:
-        assert 250 * MIB < free_memory(CPU) <= 300 * MIB
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-class Machine:
-    """A file system with control groups, as far as :mod:`vtk_style.free_memory` looks at it."""
-
-    def __init__(self, root):
-        self.root = root
-
-    def write(self, path, text):
-        path = self.root / path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{text}\n")
-
-    def second(self, group, limit, used, cached=0):
-        for name, value in (("max", limit), ("current", used), ("stat", f"anon 1\ninactive_file {cached}")):
-            self.write(f"sys/fs/cgroup{group}/memory.{name}", value)
-
-    def first(self, group, limit, used, cached=0):
-        for name, value in (
-            ("limit_in_bytes", limit),
-            ("usage_in_bytes", used),
-            ("stat", f"cache 1\ntotal_inactive_file {cached}"),
-        ):
-            self.write(f"sys/fs/cgroup/memory{group}/memory.{name}", value)
-
-    def is_in(self, groups, mounts):
-        self.write("proc/self/cgroup", groups)
-        self.write("proc/self/mountinfo", mounts)
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path)
-
-
-SECOND = "30 24 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
-FIRST = "33 30 0:29 {} /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory"
-
-
-def test_the_processs_own_group_counts_and_those_above_it(machine):
-    machine.is_in("0::/user.slice/job", SECOND)
-    machine.second("", "max", 0)
-    machine.second("/user.slice", 1000, 300, cached=50)
-    machine.second("/user.slice/job", 900, 500)
-    assert sorted(cgroup_rooms(machine.root)) == [400, 750]
-
-
-def test_version_one_counts_too_also_where_a_container_sees_its_group_as_the_root(machine):
-    machine.is_in("4:memory:/docker/abc\n9:name=systemd:/", FIRST.format("/docker/abc"))
-    machine.first("", 2000, 500, cached=100)
-    assert list(cgroup_rooms(machine.root)) == [1600]
-    machine.is_in("4:cpu,memory:/docker/abc/job", FIRST.format("/docker/abc"))
-    machine.first("/job", 800, 300)
-    assert list(cgroup_rooms(machine.root)) == [500, 1600]
-    machine.is_in("4:memory:/../elsewhere", FIRST.format("/"))
-    assert list(cgroup_rooms(machine.root)) == [1600]
-
-
-def test_without_limits_the_machine_counts(machine):
-    assert not list(cgroup_rooms(machine.root))
-    machine.write("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable:    700 kB")
-    assert machine_room(machine.root) == 700 * 1024
-
-
-def test_the_least_room_is_what_is_free(monkeypatch):
-    monkeypatch.setattr("vtk_style.free_memory.cgroup_rooms", lambda: iter([5 * MIB, 9 * MIB]))
-    assert free_memory(CPU) == 5 * MIB
-    monkeypatch.setattr("vtk_style.free_memory.cgroup_rooms", lambda: iter([-MIB]))
-    assert free_memory(CPU) == 0

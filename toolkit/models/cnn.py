@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.cnn_presets import CnnForm
-from toolkit.system.memory_limit import require_room
+from toolkit.system.memory import require_room
 
 
 class Cnn(nn.Module):

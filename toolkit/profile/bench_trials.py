@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from toolkit.run.meters import batch_length
 from toolkit.run.precision import precision_formats
 from toolkit.run.setup import place_model
 from toolkit.run.step import MicroBatches
+from toolkit.system.memory import free_memory, peak_memory
 from toolkit.system.nested import map_tensors
 from toolkit.system.precision import PrecisionPlan, auto_precision
 
@@ -161,12 +161,5 @@ def _changed(batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 def _roomy(device: torch.device) -> bool:
     """Whether as much memory is free as the process has used so far."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] > torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > used
-    except (ImportError, ValueError, OSError):  # not Linux
-        return False
+    used = peak_memory(device)
+    return used is not None and free_memory(device) > used

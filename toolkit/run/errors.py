@@ -9,7 +9,7 @@ from torch import Tensor
 
 from toolkit.errors import ExitCode, VtkError, is_out_of_memory
 from toolkit.hooks.results import owner_name, type_name, wrong_answer
-from toolkit.system.memory_limit import memory_hint
+from toolkit.system.memory import out_of_memory, smaller_batches
 from toolkit.system.os_errors import os_error, resource_error
 
 if TYPE_CHECKING:
@@ -37,15 +37,9 @@ def user_error(run: Run, error: BaseException) -> VtkError | None:
 
 
 def _out_of_memory(run: Run, detail: str) -> VtkError:
-    size = run.recipe.train.batch_size
-    return VtkError(
-        f"out of memory on {run.device} with batches of {size}: {detail}",
-        hint=memory_hint(
-            f"Halve train.batch_size to {max(size // 2, 1)} and set train.accumulate to "
-            f"{run.recipe.train.accumulate * 2}, or use train.precision: bf16."
-        ),
-        code=ExitCode.OUT_OF_MEMORY,
-    )
+    train = run.recipe.train
+    advice = f"{smaller_batches(train.batch_size, train.accumulate)}, or use train.precision: bf16."
+    return out_of_memory(f"out of memory on {run.device} with batches of {train.batch_size}: {detail}", advice)
 
 
 def _one_value(run: Run) -> VtkError:

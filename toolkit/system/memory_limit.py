@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
-from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
 
-__all__ = ["address_limit", "free_memory", "memory_hint", "require_loadable_torch", "require_room"]
+__all__ = ["address_limit", "memory_hint", "require_loadable_torch"]
 
 _TOO_LITTLE = 3
-_ASSUMED_MEMORY = 2 << 30
 _ROOM = 512 << 20  # of what is loaded beside it, OpenCV above all
 _TRY = f"""
 import os, resource
@@ -60,32 +57,3 @@ def require_loadable_torch() -> None:
         raise VtkError(
             "too little memory to load PyTorch and what goes with it", hint=memory_hint(""), code=ExitCode.OUT_OF_MEMORY
         )
-
-
-def free_memory() -> int:
-    """Bytes that this process may still take, as far as the system tells; 2 GiB where it does not."""
-    found = []
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
-    with contextlib.suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        found.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    return max(0, min(found)) if found else _ASSUMED_MEMORY
-
-
-def require_room(needed: float, what: str, hint: str) -> None:
-    """Refuse what would fill the memory, before it does: a system that is short of it ends processes without a word.
-
-    Args:
-        needed: bytes that are about to be taken.
-        what: whose they are, as the message begins.
-        hint: what makes them fewer.
-
-    Raises:
-        VtkError: there is less (exit code 71).
-    """
-    free = free_memory()
-    if needed > free:
-        message = f"{what} would take {needed / 1e9:,.1f} GB of memory, of which {free / 1e9:,.1f} GB are free"
-        raise VtkError(message, hint=hint, code=ExitCode.OUT_OF_MEMORY)

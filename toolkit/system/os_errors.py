@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from toolkit.errors import ExitCode, VtkError, is_out_of_memory
+from toolkit.system.memory import out_of_memory, smaller_batches
 from toolkit.system.memory_limit import address_limit, memory_hint
 from toolkit.system.printable import printable
 
@@ -44,7 +45,6 @@ _PROCESSES = (
     "Raise the limit on processes (ulimit -u; in a container --pids-limit), set loader.workers: 0, or "
     "OMP_NUM_THREADS=1 in the environment."
 )
-_MEMORY = "Take smaller batches with more accumulation, e.g. --set train.batch_size=8 --set train.accumulate=4"
 # PyTorch 2.10 ends "unable to allocate shared memory(shm) for file </torch_1_2_0>" with ": Success (0)".
 _SHARED_FULL = re.compile(
     r"(shared memory|</torch_|/dev/shm).*(No space left|Cannot allocate)|unable to allocate shared memory|Bus error",
@@ -81,9 +81,7 @@ def resource_error(error: BaseException) -> VtkError | None:
         return _exhausted(errno.EMFILE, None, os.strerror(errno.EMFILE))
     memory = "failed to map segment" in text or "annot allocate memory" in text or "can't allocate memory" in text
     if isinstance(error, ImportError | RuntimeError) and memory:
-        return VtkError(
-            f"out of memory: {text.splitlines()[0]}", hint=memory_hint(_MEMORY), code=ExitCode.OUT_OF_MEMORY
-        )
+        return out_of_memory(f"out of memory: {text.splitlines()[0]}", smaller_batches())
     return None
 
 
@@ -95,8 +93,7 @@ def exhausted(error: BaseException) -> VtkError | None:
     if not is_out_of_memory(error):
         return None
     detail = next(iter(str(error).strip().splitlines()), "")
-    message = f"out of memory{detail and ': ' + detail}"
-    return VtkError(message, hint=memory_hint(_MEMORY), code=ExitCode.OUT_OF_MEMORY)
+    return out_of_memory(f"out of memory{detail and ': ' + detail}", smaller_batches())
 
 
 def refused_threads(error: KeyboardInterrupt) -> VtkError | None:
@@ -156,7 +153,7 @@ def _open_file(trace: TracebackType | None) -> str | None:
 def _exhausted(number: int, path: str | None, reason: str) -> VtkError:
     # A thread's stack takes address space, and the system gives the same number for both.
     more = f" {memory_hint('')}" if address_limit() is not None else ""
-    hints = {errno.EAGAIN: f"{_PROCESSES}{more}", errno.ENOMEM: memory_hint(_MEMORY)}
+    hints = {errno.EAGAIN: f"{_PROCESSES}{more}", errno.ENOMEM: memory_hint(smaller_batches())}
     message = f"no more processes may be started: {reason}" if number == errno.EAGAIN else reason
     place = printable(path) if path else None
     return VtkError(message, place=place, hint=hints.get(number, _HANDLES), code=ExitCode.OUT_OF_MEMORY)

@@ -41,6 +41,7 @@ from PIL import (
 from toolkit.data.io.image_headers import Container, MalformedError, inspect, sniff
 from toolkit.errors import ExitCode, VtkError
 from toolkit.system.disk_errors import input_error
+from toolkit.system.memory import out_of_memory
 from toolkit.system.opencv import cv2
 
 __all__ = [
@@ -261,12 +262,8 @@ def reraise_as_image_error(name: str | os.PathLike[str]) -> Iterator[None]:
 
 def _out_of_memory(name: str | os.PathLike[str]) -> VtkError:
     """No fault of the file, so it is never left out for it."""
-    return VtkError(
-        "out of memory while the picture was decoded",
-        place=os.fspath(name),
-        hint="set loader.workers to fewer, data.cache to off, or make the picture smaller",
-        code=ExitCode.OUT_OF_MEMORY,
-    )
+    advice = "set loader.workers to fewer, data.cache to off, or make the picture smaller"
+    return out_of_memory("out of memory while the picture was decoded", advice, place=os.fspath(name))
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

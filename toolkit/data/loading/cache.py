@@ -28,7 +28,6 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.system.files import open_new, temporary_beside
 from toolkit.system.home import expanded
 from toolkit.system.home import user_cache as home_cache
-from toolkit.system.memory_limit import free_memory
 
 __all__ = [
     "DiskStore",
@@ -37,7 +36,6 @@ __all__ = [
     "PlaceKeys",
     "Store",
     "cache_folder",
-    "free_memory",
     "own_group",
     "require_cache",
     "trim",

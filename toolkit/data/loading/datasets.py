@@ -21,7 +21,7 @@ from toolkit.data.loading.image_cache import Keep, Reader, identity
 from toolkit.data.preprocess import Preprocess
 from toolkit.data.sources.index import ImageArrays, ImageFiles
 from toolkit.errors import ExitCode, VtkError
-from toolkit.system.memory_limit import require_room
+from toolkit.system.memory import require_room
 from toolkit.system.opencv import cv2
 from toolkit.system.progress import step
 from toolkit.types.data import Batch, IndexBatch, SampleIndex

@@ -27,7 +27,6 @@ from toolkit.data.loading.cache import (
     PlaceKeys,
     Store,
     cache_folder,
-    free_memory,
     own_group,
     require_cache,
     trim,
@@ -35,6 +34,7 @@ from toolkit.data.loading.cache import (
 from toolkit.data.preprocess import Preprocess
 from toolkit.errors import ExitCode, VtkError
 from toolkit.section import Section
+from toolkit.system.memory import free_memory
 from toolkit.system.progress import step
 
 __all__ = ["CacheChoice", "CacheSection", "Keep", "Reader"]

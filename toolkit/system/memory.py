@@ -1,13 +1,32 @@
-"""How much memory is used, and how much this process may still take."""
+"""How much memory is used, how much this process may still take, and what to do where that is too little."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from toolkit.errors import ExitCode, VtkError
+from toolkit.system.memory_limit import memory_hint
 
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "cgroup_rooms",
+    "free_memory",
+    "limit_rooms",
+    "machine_room",
+    "out_of_memory",
+    "peak_memory",
+    "require_room",
+    "smaller_batches",
+    "used_memory",
+]
+
+_ASSUMED_MEMORY = 2 << 30
 _ROOT = Path("/")
 _LIMITS = {
     "cgroup2": (("memory.max", "memory.high"), "memory.current", "inactive_file"),
@@ -16,22 +35,28 @@ _LIMITS = {
 """Files of a control group: its limits, what it uses, and the line of ``memory.stat`` that can be reclaimed."""
 
 
-def free_memory(device: torch.device) -> int:
-    """Bytes that this process may still take on a device.
+def free_memory(device: torch.device | None = None) -> int:
+    """Bytes that this process may still take on a device, by default the CPU.
 
     On a GPU what is free there. Otherwise the least of: what the machine has available, the room in the process's own
     control groups (versions 1 and 2) and in those above them, and the room under ``RLIMIT_AS`` and ``RLIMIT_DATA``.
     """
-    if device.type == "cuda":
+    if device is not None and device.type == "cuda":
+        import torch
+
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    if device.type == "mps":
+    if device is not None and device.type == "mps":
+        import torch
+
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     return max(0, min([machine_room(), *cgroup_rooms(), *limit_rooms()]))
 
 
 def used_memory(device: torch.device) -> int:
     """Bytes that this process has taken on a device: resident ones on the CPU, 0 where that is not known."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     if device.type == "mps":
@@ -39,12 +64,58 @@ def used_memory(device: torch.device) -> int:
     return _table(_ROOT / "proc/self/status").get("VmRSS:", 0) * 1024
 
 
+def peak_memory(device: torch.device) -> int | None:
+    """The most bytes that this process has had on a device so far; None where that is not known."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def require_room(needed: float, what: str, hint: str) -> None:
+    """Refuse what would fill the memory, before it does: a system that is short of it ends processes without a word.
+
+    Args:
+        needed: bytes that are about to be taken.
+        what: whose they are, as the message begins.
+        hint: what makes them fewer.
+
+    Raises:
+        VtkError: there is less (exit code 71).
+    """
+    free = free_memory()
+    if needed > free:
+        message = f"{what} would take {needed / 1e9:,.1f} GB of memory, of which {free / 1e9:,.1f} GB are free"
+        raise VtkError(message, hint=hint, code=ExitCode.OUT_OF_MEMORY)
+
+
+def out_of_memory(message: str, advice: str, place: str | None = None) -> VtkError:
+    """The error for memory that has run out: a limit on it is to be raised first; where there is none, ``advice``."""
+    return VtkError(message, place=place, hint=memory_hint(advice), code=ExitCode.OUT_OF_MEMORY)
+
+
+def smaller_batches(batch_size: int = 16, accumulate: int = 2) -> str:
+    """The way out that costs nothing but time: the same steps from batches of half the size."""
+    settings = f"--set train.batch_size={max(batch_size // 2, 1)} --set train.accumulate={2 * accumulate}"
+    return f"Take smaller batches with more accumulation, e.g. {settings}"
+
+
 def machine_room(root: Path = _ROOT) -> int:
-    """What the machine can give without swapping; half of its memory where it does not say."""
+    """What the machine can give without swapping; half of its memory where it does not say, else 2 GiB."""
     available = _table(root / "proc/meminfo").get("MemAvailable:")
     if available is not None:
         return available * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):
+        return _ASSUMED_MEMORY
 
 
 def cgroup_rooms(root: Path = _ROOT) -> Iterator[int]:
