@@ -24,6 +24,7 @@ __all__ = [
     "new_directory",
     "open_new",
     "read_limited",
+    "replacing",
     "require_space",
     "sweep",
     "sync_directory",
@@ -64,16 +65,29 @@ def whole_file(path: Path, *, flag: str = OUT, needed: int = 0) -> Iterator[Path
     Raises:
         VtkError: the file cannot be written; what was there before is intact.
     """
-    temporary = temporary_beside(path, path.suffix)
     try:
-        yield temporary
-        _sync_file(temporary)
-        temporary.replace(path)
+        with replacing(path, path.suffix) as temporary:
+            yield temporary
+            _sync_file(temporary)
     except OSError as error:
         raise write_error(path, error, needed, flag=flag) from error
-    finally:
+
+
+@contextmanager
+def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Like :func:`whole_file` for what can be made again: it is not synced, so a power cut may lose it.
+
+    Raises:
+        OSError: it cannot be written; what was there before is intact.
+    """
+    temporary = temporary_beside(path, suffix)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise
 
 
 def open_new(path: Path) -> BinaryIO:

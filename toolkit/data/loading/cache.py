@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.system.files import open_new, temporary_beside
+from toolkit.system.files import open_new, replacing
 from toolkit.system.home import expanded
 from toolkit.system.home import user_cache as home_cache
 
@@ -124,18 +124,13 @@ class DiskStore:
     def put(self, key: str, pixels: Pixels) -> None:
         if self._full:
             return
-        path, temporary, pixels = self._path(key), None, np.ascontiguousarray(pixels)
+        path, pixels = self._path(key), np.ascontiguousarray(pixels)
         try:
             self._make_room_for(path, pixels.nbytes)
-            temporary = temporary_beside(path)
-            with open_new(temporary) as file:
+            with replacing(path) as temporary, open_new(temporary) as file:
                 file.write(_HEAD.pack(_MAGIC, *pixels.shape, zlib.crc32(pixels.data)))
                 file.write(pixels.data)
-            os.replace(temporary, path)
         except OSError as error:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
             if path.exists():  # Windows replaces no file that another run has mapped
                 return
             self._full = True

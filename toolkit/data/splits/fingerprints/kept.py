@@ -13,7 +13,6 @@ import logging
 import os
 import stat
 import struct
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import numpy.typing as npt
 from toolkit.data.io.file_stats import CHANGED, MODIFIED, States
 from toolkit.data.io.path_table import Locations, Names
 from toolkit.data.loading.cache import user_cache
+from toolkit.system.files import open_new, replacing
 
 __all__ = ["FEWEST", "Hashes", "Kept"]
 
@@ -170,20 +170,15 @@ def _read(file: Path) -> npt.NDArray[np.void]:
 
 
 def _write(file: Path, entries: npt.NDArray[np.void]) -> None:
-    content, temporary = entries.tobytes(), None
+    content = entries.tobytes()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=file.parent)
-        with os.fdopen(handle, "wb") as stream:
+        with replacing(file) as temporary, open_new(temporary) as stream:
             stream.write(_HEAD.pack(_MAGIC, len(entries), hashlib.blake2b(content, digest_size=16).digest()))
             stream.write(content)
-        os.replace(temporary, file)
         _make_room(file)
     except OSError as error:
         logging.getLogger(__name__).info("fingerprints are not kept in %s: %s", file, error)
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def _make_room(newest: Path) -> None:
