@@ -24,6 +24,7 @@ GUIDES = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/README.md", "
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in GUIDES}
 CONTRIBUTING = TEXTS["CONTRIBUTING.md"]
 STATED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+ROOMS = sorted(file.parent for file in (ROOT / "toolkit").glob("*/__init__.py"))
 
 ELSEWHERE = {
     "pytest": "this suite",
@@ -124,8 +125,15 @@ def test_the_layers_are_those_of_the_contract() -> None:
 
 def test_the_map_has_each_room() -> None:
     drawing = TEXTS["toolkit/README.md"].split("```")[1]
-    rooms = {file.parent.name for file in (ROOT / "toolkit").glob("*/__init__.py")}
-    assert {room for room in rooms if not re.search(rf"\b{room}\b", drawing)} == {"scaffold"}
+    assert {room.name for room in ROOMS if not re.search(rf"\b{room.name}\b", drawing)} == {"scaffold"}
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_each_room_says_what_it_holds_and_what_of_it_may_be_used(room: Path) -> None:
+    text = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
+    assert text is not None
+    assert re.search(r"[.:]$", text.splitlines()[0])
+    assert re.search("public|private|provisional", text, re.IGNORECASE)
 
 
 def commands() -> list[str]:

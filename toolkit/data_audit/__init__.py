@@ -1,5 +1,5 @@
-"""``vtk check`` as a report on data: what is wrong with a data set, worst first, and what to do about it.
+"""``vtk check`` as a report on data: what is wrong with a data set, worst first, and what to do about it. Private.
 
-``survey`` says what there is to read, ``scan`` reads it, ``files``, ``twins`` and ``classes`` find faults,
-``data_report`` puts them together, ``text`` and ``page`` show them.
+``scan`` reads the files that a survey lists; ``files``, ``duplicates`` and ``classes`` look for what is wrong,
+``data_report`` puts it together, ``text`` and ``page`` show it.
 """

@@ -1,1 +1,1 @@
-"""Backbones, freezing, and the saved-model bundle."""
+"""Networks: backbones of torchvision and timm, plain CNNs, heads, weights, freezing, averages. Private to the core."""

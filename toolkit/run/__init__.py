@@ -1,1 +1,4 @@
-"""From a recipe to a finished run: the loop, its directory and its checkpoints."""
+"""From a recipe to a finished run: set-up, the training loop, evaluation, the run's directory, checkpoints.
+
+``toolkit.Run`` is public; the rest is private to the core.
+"""

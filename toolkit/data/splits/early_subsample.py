@@ -33,10 +33,10 @@ def split_within(
     source: Source | None = None,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Found:
-    """At most ``limit`` samples of each part, and no picture in two of those that the recipe cuts.
+    """At most ``limit`` samples of each split, and no picture in two of those that the recipe cuts.
 
     The cut is made by labels and groups alone, the limit is taken, and only what is left is compared. A copy of a
-    training picture in another part makes way for another picture of its class there. Where the data have no copies,
+    training picture in another split makes way for another picture of its class there. Where the data have no copies,
     this is what :func:`~toolkit.data.splits.splits.split_found` and then
     :func:`~toolkit.data.splits.subsample.limited` give.
 
@@ -60,7 +60,7 @@ def split_within(
 def _without_copies(
     parts: Mapping[str, Index], limit: int, seed: int, duplicates: Duplicates
 ) -> dict[str, Index] | None:
-    """What the limit leaves of each part, no picture in two of them; None where a part would lose a label thereby."""
+    """What the limit leaves of each split, no picture in two of them; None where a split would lose a label thereby."""
     banned = {name: np.zeros(len(index), bool) for name, index in parts.items()}
     for _ in range(_ROUNDS):
         chosen = {name: _places(index, limit, seed, name, banned[name]) for name, index in parts.items()}
@@ -75,7 +75,7 @@ def _without_copies(
 def _ban_copies(
     kept: Mapping[str, Index], chosen: Mapping[str, Indices], banned: Banned, duplicates: Duplicates
 ) -> bool:
-    """Bans from each part what an earlier one has already; whether there was any."""
+    """Bans from each split what an earlier one has already; whether there was any."""
     if len(kept) < 2:
         return False
     labels = copies(concatenated(list(kept.values())), duplicates)
@@ -98,7 +98,7 @@ def _taken(index: Index, limit: int, seed: int, part: str) -> Index:
 
 
 def _shows_as_much(kept: Index, whole: Index) -> bool:
-    """Whether no label of the whole part is lost."""
+    """Whether no label of the whole split is lost."""
     assert kept.targets is not None
     assert whole.targets is not None
     if whole.targets.ndim == 1:

@@ -122,7 +122,7 @@ def union(partitions: Sequence[Sequence[Any] | Indices]) -> Indices:
 
 
 def groups_in_several_parts(parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The groups that are in several parts, with those parts' names. ``parts``: part → its samples' groups."""
+    """The groups that are in several splits, with those splits' names. ``parts``: split → its samples' groups."""
     where: dict[str, list[str]] = {}
     for part, groups in parts.items():
         for group in dict.fromkeys(groups):

@@ -1,4 +1,4 @@
-"""The manifest of a split: which sample is in which part, so that later commands and other runs keep to it."""
+"""The manifest of a cut: which sample is in which split, so that later commands and other runs keep to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PARTS = ("train", "val", "test")
 
 
 def manifest_of(found: Found, seed: int) -> dict[str, Any]:
-    """The cut as JSON: which sample is in which part, by path (files) or position (arrays).
+    """The cut as JSON: which sample is in which split, by path (files) or position (arrays).
 
     The labels, positions in ``classes``, are those of files that are gone later.
     """
@@ -137,7 +137,7 @@ def _is_manifest(manifest: Any) -> bool:
 
 
 def _fit(labels: Any, samples: Any) -> bool:
-    """Whether there is a label for each sample, or none for a whole part."""
+    """Whether there is a label for each sample, or none for a whole split."""
     if not isinstance(labels, dict):
         return False
     return all(isinstance(found, list) and len(found) == len(samples.get(part, ())) for part, found in labels.items())
@@ -185,7 +185,7 @@ def apply_manifest(found: Found, manifest: Mapping[str, Any], *, may_miss: float
     """The cut of an earlier run, over the same data found again; samples that were added since are left out.
 
     Args:
-        may_miss: the share of a part's files, rounded up, that may be gone. They keep their place and their label, so
+        may_miss: the share of a split's files, rounded up, that may be gone. They keep their place and their label, so
             that every other sample keeps its place in each epoch; whoever reads them is told that they are missing.
 
     Raises:
@@ -227,7 +227,7 @@ def _gather(
     classes: tuple[str, ...],
     part: str,
 ) -> Any:
-    """The samples of a part in the manifest's order, from whichever parts of the source they are in now."""
+    """The samples of a split in the manifest's order, from whichever splits of the source they are in now."""
     gone = [key for key in keys if key not in where]
     if gone:
         raise VtkError(

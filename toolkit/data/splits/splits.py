@@ -1,6 +1,6 @@
-"""Cutting labelled samples into training, validation and test parts, once; a manifest keeps the cut.
+"""Cutting labelled samples into training, validation and test splits, once; a manifest keeps the cut.
 
-Samples that belong together (copies of one picture, pictures of one patient) are never in two parts.
+Samples that belong together (copies of one picture, pictures of one patient) are never in two splits.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SplitSection(Section):
     fold: int = Field(0, ge=0, le=999, description="With `folds`: the fold that validates, counted from 0.")
     group: GroupChoice | None = Field(
         None,
-        description="What belongs together, and so into one part: a patient, a camera, a place. `folder` takes the "
+        description="What belongs together, and so into one split: a patient, a camera, a place. `folder` takes the "
         "name of the folder that a file lies in; else give a column or a pattern.",
     )
     duplicates: Duplicates = Field(
@@ -117,16 +117,16 @@ def split_found(
     """Holds out what the source does not bring along, stratified by class or by labels.
 
     A share of zero holds nothing out. Each class keeps at least one training sample and, where it has enough, gives at
-    least one to each held-out part. Targets of shape (n,) are classes, of shape (n, labels) sets of labels.
+    least one to each held-out split. Targets of shape (n,) are classes, of shape (n, labels) sets of labels.
 
     Args:
         source: knows the columns that groups may be named by.
-        say: is told what the cut cannot mend, such as copies of one picture in parts that the source brings along.
+        say: is told what the cut cannot mend, such as copies of one picture in splits that the source brings along.
         compare: False reads nothing, so copies of one picture may be torn apart.
 
     Raises:
-        VtkError: a class that cannot be in two parts, a group in two parts that the source brings along, or folds of a
-            source that brings its own validation part.
+        VtkError: a class that cannot be in two splits, a group in two splits that the source brings along, or folds of
+            a source that brings its own validation split.
     """
     if section.manifest is not None:
         return _as_before(found, section, section.manifest, say)
@@ -174,10 +174,10 @@ def _warn_of_two_labels(index: Index, copies_of: Indices, say: Say) -> None:
 
 
 def held_out(found: Found, section: SplitSection) -> tuple[str, ...]:
-    """The parts that the recipe cuts from what the source brings as training data; all parts where a manifest says so.
+    """The splits that the recipe cuts from what the source brings as training data; all where a manifest says so.
 
     Raises:
-        VtkError: folds of a source that brings its own validation part.
+        VtkError: folds of a source that brings its own validation split.
     """
     if section.manifest is not None:
         return _PARTS
@@ -202,7 +202,7 @@ def _shares(found: Found, section: SplitSection) -> dict[str, float]:
 def _cut(
     targets: npt.NDArray[Any], groups: Indices, shares: Mapping[str, float], section: SplitSection, seed: int
 ) -> dict[str, Indices]:
-    """Positions of each part."""
+    """Positions of each split."""
     if section.folds is None:
         return _dealt(targets, groups, shares, seed)
     kept = _dealt(targets, groups, shares, seed) if shares else {"train": np.arange(len(targets))}
@@ -231,12 +231,12 @@ def _folds(targets: npt.NDArray[Any], groups: Indices, folds: int, seed: int) ->
 def stratified(
     targets: npt.NDArray[np.int64], shares: Mapping[str, float], seed: int
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Positions of each part, ascending: the named shares of each class, and the rest as ``train``.
+    """Positions of each split, ascending: the named shares of each class, and the rest as ``train``.
 
     Args:
         targets: class of each sample, shape (n,).
-        shares: part → share of each class, in (0, 1), together below 1.
-        seed: equal seeds and targets give equal parts.
+        shares: split → share of each class, in (0, 1), together below 1.
+        seed: equal seeds and targets give equal splits.
     """
     parts: dict[str, list[npt.NDArray[np.int64]]] = {"train": [], **{name: [] for name in shares}}
     labels, starts = np.unique(np.sort(targets), return_index=True)
@@ -250,7 +250,7 @@ def stratified(
 
 
 def _counts(size: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """How many of ``size`` samples each part gets: rounded, one at least while one is left for training."""
+    """How many of ``size`` samples each split gets: rounded, one at least while one is left for training."""
     left, counts = size - 1, {}
     for still_to_serve, (name, share) in zip(range(len(shares) - 1, -1, -1), shares.items(), strict=True):
         wanted = max(1, round(share * size))
@@ -272,7 +272,7 @@ def _as_before(found: Found, section: SplitSection, manifest: str, say: Say) -> 
 
 
 def _require_apart(found: Found, section: SplitSection, source: Source | None) -> None:
-    """Groups must not be in two of the parts that the source itself brings along."""
+    """Groups must not be in two of the splits that the source itself brings along."""
     given = {name: index for name in _PARTS if (index := getattr(found, name)) is not None}
     if section.group is None or len(given) < 2:
         return
@@ -288,7 +288,7 @@ def _require_apart(found: Found, section: SplitSection, source: Source | None) -
 
 
 def _in_one_group(index: Index, groups: Indices) -> list[str]:
-    """The classes whose samples all belong together, so that no two parts can show them."""
+    """The classes whose samples all belong together, so that no two splits can show them."""
     if index.targets is None or index.targets.ndim > 1:
         return []
     size = int(groups.max(initial=0)) + 1
@@ -311,7 +311,7 @@ def _not_in_two_parts(index: Index, alone: Sequence[str], *, grouped: bool) -> V
 
 
 def _require_all_parts(index: Index, chosen: Mapping[str, Indices], *, folds: int | None) -> None:
-    """No part may be empty, and training has to have every class."""
+    """No split may be empty, and training has to have every class."""
     empty = [name for name, places in chosen.items() if not len(places)]
     if empty:
         raise VtkError(
@@ -331,7 +331,7 @@ def _require_all_parts(index: Index, chosen: Mapping[str, Indices], *, folds: in
 
 
 def warn_of_copies(found: Found, duplicates: Duplicates, say: Say) -> None:
-    """Copies in parts that the source brings along cannot be moved, but they must be known."""
+    """Copies in splits that the source brings along cannot be moved, but they must be known."""
     given = {name: index for name in _PARTS if isinstance(index := getattr(found, name), ImageFiles)}
     if len(given) < 2:
         return

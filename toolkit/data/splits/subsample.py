@@ -20,7 +20,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def limited(found: Found, limit: int | None, seed: int) -> Found:
-    """At most ``limit`` samples of each part, in the labels' own proportions; each label that a part has, it keeps.
+    """At most ``limit`` samples of each split, in the labels' own proportions; each label that a split has, it keeps.
 
     Raises:
         VtkError: the limit is too low for that.
@@ -36,7 +36,7 @@ def limited(found: Found, limit: int | None, seed: int) -> Found:
 def limited_places(
     index: Index, limit: int, seed: int, part: str, without: npt.NDArray[np.bool_] | None = None
 ) -> Indices | None:
-    """Positions, ascending, of what the limit leaves of a part; None where that is all of it.
+    """Positions, ascending, of what the limit leaves of a split; None where that is all of it.
 
     Args:
         without: True for each sample that is not to be taken, shape (n,).
