@@ -8,20 +8,11 @@ import numpy as np
 
 from toolkit import Data
 from toolkit.data.loading.balance import EpochDraw, inverse_frequency, resampled
-from toolkit.data.loading.datasets import build_dataset
-from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.sources import Found
 from toolkit.data.sources.index import Index, joined
-from toolkit.data.sources.stamps import stamps_of
-from toolkit.labelled_images.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
-from toolkit.labelled_images.data import (
-    batch_transform,
-    build_preprocess,
-    cut_for,
-    fingerprint,
-    keeping,
-    on_bad_image,
-    tell_kept,
-)
+from toolkit.labelled_images.chosen_classes import load_chosen, told_aside
+from toolkit.labelled_images.data import cut_for
+from toolkit.labelled_images.datasets import labelled_data, labelled_plan
 from toolkit.labelled_images.model import planned_download
 from vtk_classification.config import ClassificationRecipe
 
@@ -40,29 +31,14 @@ def build_data(recipe: ClassificationRecipe, run: Run) -> Data:
         found = _all_as_test(recipe, run, run.trained_meta["classes"])
     else:
         found = cut_for(run, recipe)
-    bad = on_bad_image(recipe.data, run.trained_meta)
-    preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
-    classes = list(found.train.classes)
     warn_of_double_weights(recipe, run)
-    keep = keeping(recipe, run)
-    train = build_dataset(found.train, preprocess, recipe.data.augment, bad, keep)
-    val = None if found.val is None else build_dataset(found.val, preprocess, "none", bad, keep, "val")
-    return Data(
-        train=_training_set(recipe, found.train, train),
-        val=val,
-        test=None if found.test is None else build_dataset(found.test, preprocess, "none", bad, keep, "test"),
-        meta={
-            "classes": classes,
-            "image_size": recipe.data.image_size,
-            "channels": preprocess.channels,
-            "preprocess": preprocess.to_json(),
-            "counts": _counts(found.train) if run.trained_meta is None else run.trained_meta["counts"],
-        },
-        transform=batch_transform(recipe.data, preprocess, len(classes)),
-        fingerprint=fingerprint(found),
-        stamps=stamps_of(found),
-        plan=tell_kept(keep, run, describe(recipe, found)),
-        bad_image_limit=recipe.data.bad_image_limit,
+    return labelled_data(
+        recipe,
+        run,
+        found,
+        learned={"counts": _counts(found.train) if run.trained_meta is None else run.trained_meta["counts"]},
+        plan=labelled_plan(recipe, found, _counts),
+        drawn=lambda dataset: _training_set(recipe, found.train, dataset),
     )
 
 
@@ -108,23 +84,3 @@ def _still_to_come(recipe: ClassificationRecipe, wanted: Sequence[str]) -> Data:
     """A check writes and fetches nothing: it learns what a run would fetch first."""
     weights = planned_download(recipe.model)
     return Data(plan={"downloads": [*wanted, *([weights] if weights else [])]})
-
-
-def describe(recipe: ClassificationRecipe, found: Found) -> dict[str, Any]:
-    """What ``vtk check`` shows: images of each class in each split, what was passed over, what would be fetched."""
-    parts = {name: index for name in ("train", "val", "test") if (index := getattr(found, name)) is not None}
-    counts = {name: np.bincount(index.targets, minlength=len(index.classes)) for name, index in parts.items()}
-    plan: dict[str, Any] = {
-        "classes": {
-            label: {name: int(counts[name][place]) for name in parts} for place, label in enumerate(found.train.classes)
-        }
-    }
-    if found.aside:
-        plan[LEFT_ASIDE] = dict(found.aside)
-    ignored = getattr(found.train, "ignored", ())
-    if ignored:
-        plan["ignored"] = [f"{path}: {reason}" for path, reason in ignored]
-    weights = planned_download(recipe.model)
-    if weights:
-        plan["downloads"] = [weights]
-    return plan

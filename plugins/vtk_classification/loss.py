@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from toolkit import ExitCode, VtkError
-from toolkit.data.augment.mixing import loss_targets
 from toolkit.data.loading.balance import effective_number, inverse_frequency
 from toolkit.data.sources.missing import listed
 from toolkit.labelled_images import losses
@@ -19,29 +18,12 @@ if TYPE_CHECKING:
 _BETA = 0.999
 
 
-class ClassificationLoss(nn.Module):
-    """A loss on logits and targets, as the loop calls it: with the whole batch."""
-
-    def __init__(self, on_targets: losses.CrossEntropy | losses.FocalLoss) -> None:
-        super().__init__()
-        self.on_targets = on_targets
-
-    def forward(self, logits: Tensor, batch: Any) -> Tensor:
-        """``(n, classes)`` and a batch with class positions (n,), whole or mixed → scalar."""
-        loss: Tensor = self.on_targets(logits, loss_targets(batch))
-        return loss
-
-    def batch_weight(self, batch: Any) -> Tensor | None:
-        """The sum of the classes' weights over the batch; None where all weigh the same."""
-        return self.on_targets.batch_weight(loss_targets(batch))
-
-
 def build_loss(section: LossChoice, meta: dict[str, Any]) -> nn.Module:
     """The loss that the recipe names; ``meta`` has the training data's ``classes`` and their ``counts``."""
     weights = class_weights(section, meta)
     if isinstance(section, FocalLoss):
-        return ClassificationLoss(losses.FocalLoss(section.gamma, weights, section.label_smoothing))
-    return ClassificationLoss(losses.CrossEntropy(weights, section.label_smoothing))
+        return losses.LabelledImageLoss(losses.FocalLoss(section.gamma, weights, section.label_smoothing))
+    return losses.LabelledImageLoss(losses.CrossEntropy(weights, section.label_smoothing))
 
 
 def class_weights(section: LossChoice, meta: dict[str, Any]) -> list[float] | None:

@@ -1,23 +1,21 @@
-"""The task's hooks. Read it as a table of contents: each hook is a line or two over a module of its own."""
+"""The task's hooks, each a line or two over a module of its own; what all tasks on labelled images do is the base's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from toolkit import Option, hookimpl
+from toolkit.labelled_images.task import LabelledImageTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from torch import nn
-
-    from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Stage, Table
-    from toolkit.types.survey import Survey
+    from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Table
     from vtk_classification.config import ClassificationRecipe
 
 
-class Classification:
+class Classification(LabelledImageTask):
     """Image classification: one class for each image."""
 
     @hookimpl
@@ -40,21 +38,6 @@ class Classification:
         return build_data(recipe, run)
 
     @hookimpl
-    def vtk_survey(self, recipe: ClassificationRecipe) -> Survey:
-        """Every image with its labels and split, for ``vtk check``."""
-        from toolkit.labelled_images.data import fresh_cut
-        from toolkit.labelled_images.survey import survey_images
-
-        return survey_images(recipe, fresh_cut)
-
-    @hookimpl
-    def vtk_model(self, recipe: ClassificationRecipe, data: Data) -> nn.Module:
-        """A plain network or a backbone."""
-        from toolkit.labelled_images.model import build_model
-
-        return build_model(recipe.model, data)
-
-    @hookimpl
     def vtk_loss(self, recipe: ClassificationRecipe, data: Data) -> Callable[[Any, Any], Any]:
         """Cross-entropy or focal loss; see ``loss.py``."""
         from vtk_classification.loss import build_loss
@@ -67,22 +50,6 @@ class Classification:
         from vtk_classification.metrics import build_metrics
 
         return build_metrics(len(data.meta["classes"]))
-
-    @hookimpl
-    def vtk_stage_start(self, run: Run, stage: Stage) -> None:
-        """Freezes and thaws what the stage says."""
-        from toolkit.labelled_images.model import set_trainable
-
-        recipe: Any = run.recipe
-        section: Any = stage.section
-        set_trainable(run.model, recipe.model, section)
-
-    @hookimpl
-    def vtk_inference(self, recipe: ClassificationRecipe, model: nn.Module) -> nn.Module | None:
-        """Averaged over views, if the recipe says so."""
-        from toolkit.labelled_images.tta import with_views
-
-        return with_views(model, recipe.inference, "softmax")
 
     @hookimpl
     def vtk_predict(self, bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:

@@ -9,23 +9,13 @@ import numpy as np
 
 from toolkit import Data, ExitCode, VtkError
 from toolkit.data.loading.balance import EpochDraw, label_rarity, resampled
-from toolkit.data.loading.datasets import build_dataset
 from toolkit.data.multi_hot import MultiHot
-from toolkit.data.sources import Found, ImageArrays
+from toolkit.data.sources import Found
 from toolkit.data.sources.index import Index, joined
 from toolkit.data.sources.missing import listed
-from toolkit.data.sources.stamps import stamps_of
-from toolkit.labelled_images.chosen_classes import LEFT_ASIDE, load_chosen, told_aside
-from toolkit.labelled_images.data import (
-    batch_transform,
-    build_preprocess,
-    cut_for,
-    fingerprint,
-    keeping,
-    on_bad_image,
-    tell_kept,
-)
-from toolkit.labelled_images.model import planned_download
+from toolkit.labelled_images.chosen_classes import load_chosen, told_aside
+from toolkit.labelled_images.data import cut_for
+from toolkit.labelled_images.datasets import labelled_data, labelled_plan
 from vtk_multilabel.csv_labels import CsvLabels
 
 if TYPE_CHECKING:
@@ -45,29 +35,14 @@ def build_data(recipe: MultilabelRecipe, run: Run) -> Data:
     else:
         found = cut_for(run, recipe)
     _require_tunable(recipe, found, trained)
-    classes = list(found.train.classes)
-    bad = on_bad_image(recipe.data, run.trained_meta)
-    preprocess = build_preprocess(recipe.data, recipe.model, in_memory=isinstance(found.train, ImageArrays))
-    meta = {
-        "classes": classes,
-        "image_size": recipe.data.image_size,
-        "channels": preprocess.channels,
-        "preprocess": preprocess.to_json(),
-    }
     _warn_of_double_weights(recipe, run)
-    keep = keeping(recipe, run)
-    train = build_dataset(found.train, preprocess, recipe.data.augment, bad, keep)
-    val = None if found.val is None else build_dataset(found.val, preprocess, "none", bad, keep, "val")
-    return Data(
-        train=_training_set(recipe, found.train, train),
-        val=val,
-        test=None if found.test is None else build_dataset(found.test, preprocess, "none", bad, keep, "test"),
-        meta=meta | _learned(recipe, found.train, trained),
-        transform=batch_transform(recipe.data, preprocess, len(classes)),
-        fingerprint=fingerprint(found),
-        stamps=stamps_of(found),
-        plan=tell_kept(keep, run, describe(recipe, found)),
-        bad_image_limit=recipe.data.bad_image_limit,
+    return labelled_data(
+        recipe,
+        run,
+        found,
+        learned=_learned(recipe, found.train, trained),
+        plan=labelled_plan(recipe, found, _positives, **{"images without labels": _bare(found)}),
+        drawn=lambda dataset: _training_set(recipe, found.train, dataset),
     )
 
 
@@ -185,20 +160,13 @@ def aligned(index: Index, classes: tuple[str, ...]) -> Index:
     return replace(index, targets=targets, classes=classes)
 
 
-def describe(recipe: MultilabelRecipe, found: Found) -> dict[str, Any]:
-    """What ``vtk check`` shows: images with each label in each split, what would be fetched."""
+def _positives(index: Index) -> Any:
+    """Images of each label."""
+    assert index.targets is not None
+    return index.targets.sum(axis=0)
+
+
+def _bare(found: Found) -> dict[str, int]:
+    """Images of each split that have none of the labels."""
     parts = {name: index for name in _SPLITS if (index := getattr(found, name)) is not None}
-    counts = {name: index.targets.sum(axis=0) for name, index in parts.items()}
-    bare = {name: int((index.targets.sum(axis=1) == 0).sum()) for name, index in parts.items()}
-    plan: dict[str, Any] = {
-        "classes": {
-            label: {name: int(counts[name][place]) for name in parts} for place, label in enumerate(found.train.classes)
-        },
-        "images without labels": bare,
-    }
-    if found.aside:
-        plan[LEFT_ASIDE] = dict(found.aside)
-    weights = planned_download(recipe.model)
-    if weights:
-        plan["downloads"] = [weights]
-    return plan
+    return {name: int((index.targets.sum(axis=1) == 0).sum()) for name, index in parts.items()}

@@ -1,24 +1,26 @@
-"""The task's hooks. Read it as a table of contents: each hook is a line or two over a module of its own."""
+"""The task's hooks, each a line or two over a module of its own; what all tasks on labelled images do is the base's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from toolkit import Option, hookimpl
+from toolkit.labelled_images.task import LabelledImageTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Stage, Table
-    from toolkit.types.survey import Survey
+    from toolkit import Bundle, Data, Figure, Recipe, Result, Run, Table
     from vtk_multilabel.config import MultilabelRecipe
 
 
-class Multilabel:
+class Multilabel(LabelledImageTask):
     """Multi-label classification: any number of labels for an image."""
+
+    activation = "sigmoid"
 
     @hookimpl
     def vtk_config(self) -> type[Recipe]:
@@ -43,21 +45,6 @@ class Multilabel:
         return build_data(recipe, run)
 
     @hookimpl
-    def vtk_survey(self, recipe: MultilabelRecipe) -> Survey:
-        """Every image with its labels and split, for ``vtk check``."""
-        from toolkit.labelled_images.data import fresh_cut
-        from toolkit.labelled_images.survey import survey_images
-
-        return survey_images(recipe, fresh_cut)
-
-    @hookimpl
-    def vtk_model(self, recipe: MultilabelRecipe, data: Data) -> nn.Module:
-        """A plain network or a backbone with one output for each label."""
-        from toolkit.labelled_images.model import build_model
-
-        return build_model(recipe.model, data)
-
-    @hookimpl
     def vtk_loss(self, recipe: MultilabelRecipe, data: Data) -> Callable[[Any, Any], Any]:
         """Binary cross-entropy, focal or asymmetric; see ``loss.py``."""
         from vtk_multilabel.loss import build_loss
@@ -70,22 +57,6 @@ class Multilabel:
         from vtk_multilabel.metrics import build_metrics
 
         return build_metrics(data.meta["thresholds"])
-
-    @hookimpl
-    def vtk_stage_start(self, run: Run, stage: Stage) -> None:
-        """Freezes and thaws what the stage says."""
-        from toolkit.labelled_images.model import set_trainable
-
-        recipe: Any = run.recipe
-        section: Any = stage.section
-        set_trainable(run.model, recipe.model, section)
-
-    @hookimpl
-    def vtk_inference(self, recipe: MultilabelRecipe, model: nn.Module) -> nn.Module | None:
-        """Averaged over views, if the recipe says so."""
-        from toolkit.labelled_images.tta import with_views
-
-        return with_views(model, recipe.inference, "sigmoid")
 
     @hookimpl
     def vtk_calibrate(self, run: Run, outputs: Tensor, targets: Tensor) -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from toolkit.data.augment.mixing import loss_targets
 
 __all__ = [
     "AsymmetricLoss",
@@ -20,6 +23,7 @@ __all__ = [
     "BinaryFocalLoss",
     "CrossEntropy",
     "FocalLoss",
+    "LabelledImageLoss",
     "smooth_binary",
     "smooth_distribution",
 ]
@@ -179,6 +183,29 @@ class AsymmetricLoss(nn.Module):
         log_rest = (torch.sigmoid(-logits) + self.margin).clamp(max=1.0).log()
         shifted = (torch.sigmoid(logits) - self.margin).clamp(min=_TINY)
         return log_rest * shifted**self.gamma_neg
+
+
+class LabelledImageLoss(nn.Module):
+    """A loss on logits and targets, as the loop calls it: with the whole batch.
+
+    Args:
+        on_targets: ``(logits, targets) → scalar``; may have ``batch_weight(targets)``.
+    """
+
+    def __init__(self, on_targets: nn.Module) -> None:
+        super().__init__()
+        self.on_targets = on_targets
+
+    def forward(self, logits: Tensor, batch: Any) -> Tensor:
+        """``(n, classes)`` and a batch with the targets that the loss takes, whole or mixed → scalar."""
+        loss: Tensor = self.on_targets(logits, loss_targets(batch))
+        return loss
+
+    def batch_weight(self, batch: Any) -> Tensor | None:
+        """What the batch's mean is divided by, a scalar; None for its number of samples."""
+        weigh = getattr(self.on_targets, "batch_weight", None)
+        weight: Tensor | None = None if weigh is None else weigh(loss_targets(batch))
+        return weight
 
 
 def smooth_distribution(targets: Tensor, smoothing: float) -> Tensor:
