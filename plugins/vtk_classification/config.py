@@ -8,10 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from toolkit import Recipe, Section
 from toolkit.bounds import MOST_STAGES, Exponent, Factor, Positive, Share
-from toolkit.data.sources import CoreSource
-from toolkit.data.sources.unicode_forms import LabelName
-from toolkit.labelled_images.data_sections import ImageData
-from toolkit.labelled_images.model_sections import ImageStage, Inference, ModelChoice
+from toolkit.data import CoreSource, LabelName
+from toolkit.labelled_images import ImageData, ImageStage, Inference, ModelChoice
 from vtk_classification.drawn import Drawn
 
 SourceChoice = Annotated[CoreSource | Drawn, Field(discriminator="name")]

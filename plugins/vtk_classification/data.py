@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Data
-from toolkit.data.loading.balance import EpochDraw, inverse_frequency, resampled
-from toolkit.data.sources import Found
-from toolkit.data.sources.index import Index, joined
-from toolkit.labelled_images.chosen_classes import load_chosen, told_aside
-from toolkit.labelled_images.data import cut_for
-from toolkit.labelled_images.datasets import labelled_data, labelled_plan
-from toolkit.labelled_images.model import planned_download
+from toolkit.data import EpochDraw, Found, Index, inverse_frequency, joined, resampled
+from toolkit.labelled_images import cut_for, labelled_data, labelled_plan, load_chosen, planned_download, told_aside
 from vtk_classification.config import ClassificationRecipe
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from toolkit import ExitCode, VtkError
-from toolkit.data.loading.balance import effective_number, inverse_frequency
-from toolkit.data.sources.missing import listed
-from toolkit.labelled_images import losses
+from toolkit import labelled_images as kit
+from toolkit.data import effective_number, inverse_frequency, listed
 from vtk_classification.config import FocalLoss
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ def build_loss(section: LossChoice, meta: dict[str, Any]) -> nn.Module:
     """The loss that the recipe names; ``meta`` has the training data's ``classes`` and their ``counts``."""
     weights = class_weights(section, meta)
     if isinstance(section, FocalLoss):
-        return losses.LabelledImageLoss(losses.FocalLoss(section.gamma, weights, section.label_smoothing))
-    return losses.LabelledImageLoss(losses.CrossEntropy(weights, section.label_smoothing))
+        return kit.LabelledImageLoss(kit.FocalLoss(section.gamma, weights, section.label_smoothing))
+    return kit.LabelledImageLoss(kit.CrossEntropy(weights, section.label_smoothing))
 
 
 def class_weights(section: LossChoice, meta: dict[str, Any]) -> list[float] | None:

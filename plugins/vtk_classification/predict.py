@@ -20,7 +20,7 @@ def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
     Raises:
         ImageError: for the first file that is no image.
     """
-    from toolkit.inference.outputs import file_outputs
+    from toolkit.labelled_images import file_outputs
 
     if not inputs:
         return []

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Figure, Table
-from toolkit.labelled_images.sample_sheet import sample_sheet
-from toolkit.report.figure_text import figure_text
+from toolkit.labelled_images import figure_text, sample_sheet
 from vtk_classification.confusions import Confusions, Counts, Floats
 from vtk_classification.metrics import counted
 

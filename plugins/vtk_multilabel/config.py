@@ -8,10 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from toolkit import Recipe, Section
 from toolkit.bounds import MOST_STAGES, Exponent, Positive, Share
-from toolkit.data.sources.unicode_forms import LabelName
-from toolkit.data.splits.groups import GroupBy
-from toolkit.labelled_images.data_sections import ClassNames, ImageData
-from toolkit.labelled_images.model_sections import ImageStage, Inference, ModelChoice
+from toolkit.data import GroupBy, LabelName
+from toolkit.labelled_images import ClassNames, ImageData, ImageStage, Inference, ModelChoice
 from vtk_multilabel.csv_labels import CsvLabels
 from vtk_multilabel.sources import SourceChoice
 

@@ -13,17 +13,32 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from pydantic import Field, PrivateAttr, model_validator
 
 from toolkit import ExitCode, Section, VtkError
-from toolkit.data.multi_hot import MultiHot
-from toolkit.data.sources.csv_file import Row, column_values, location_keys, missing_files, require_files
-from toolkit.data.sources.folder import SPLIT_NAMES
-from toolkit.data.sources.index import Found, ImageFiles, natural_key
-from toolkit.data.sources.missing import existing_file, existing_folder, listed
-from toolkit.data.sources.source import Source
-from toolkit.data.sources.table import Line, Table, bad_line, read_table
-from toolkit.data.sources.unicode_forms import LabelName, PathsOnDisk, composed
+from toolkit.data import (
+    SPLIT_NAMES,
+    Found,
+    ImageFiles,
+    LabelName,
+    Line,
+    MultiHot,
+    PathsOnDisk,
+    Row,
+    Source,
+    Table,
+    bad_line,
+    column_values,
+    composed,
+    existing_file,
+    existing_folder,
+    listed,
+    location_keys,
+    missing_files,
+    natural_key,
+    read_table,
+    require_files,
+)
 
 if TYPE_CHECKING:
-    from toolkit.types.survey import Survey
+    from toolkit import Survey
 
 __all__ = ["Columns", "CsvLabels", "Pairs", "Separated"]
 
@@ -213,8 +228,7 @@ class CsvLabels(Source):
 
     def survey(self) -> Survey:
         """Every line whose image is there; the other lines, and images without a line, are faults."""
-        from toolkit.data.sources.listing import missing_rows, unlisted
-        from toolkit.data.sources.survey import survey_of
+        from toolkit.data import missing_rows, survey_of, unlisted
 
         tables, faults = self._tables(), []
         for split, part in tables.items():

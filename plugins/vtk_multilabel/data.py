@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit import Data, ExitCode, VtkError
-from toolkit.data.loading.balance import EpochDraw, label_rarity, resampled
-from toolkit.data.multi_hot import MultiHot
-from toolkit.data.sources import Found
-from toolkit.data.sources.index import Index, joined
-from toolkit.data.sources.missing import listed
-from toolkit.labelled_images.chosen_classes import load_chosen, told_aside
-from toolkit.labelled_images.data import cut_for
-from toolkit.labelled_images.datasets import labelled_data, labelled_plan
+from toolkit.data import EpochDraw, Found, Index, MultiHot, joined, label_rarity, listed, resampled
+from toolkit.labelled_images import cut_for, labelled_data, labelled_plan, load_chosen, told_aside
 from vtk_multilabel.csv_labels import CsvLabels
 
 if TYPE_CHECKING:

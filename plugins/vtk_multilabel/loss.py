@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from toolkit.data.loading.balance import positive_weights
-from toolkit.labelled_images import losses
+from toolkit import labelled_images as kit
+from toolkit.data import positive_weights
 from vtk_multilabel.config import AsymmetricLoss, BinaryCrossEntropyLoss, FocalLoss
 from vtk_multilabel.data import require_labels
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 def build_loss(section: LossChoice, meta: dict[str, Any]) -> nn.Module:
     """The loss that the recipe names; ``meta`` has the training data's ``classes``, ``positives`` and ``images``."""
     if isinstance(section, FocalLoss):
-        return losses.LabelledImageLoss(losses.BinaryFocalLoss(section.gamma, section.alpha, section.label_smoothing))
+        return kit.LabelledImageLoss(kit.BinaryFocalLoss(section.gamma, section.alpha, section.label_smoothing))
     if isinstance(section, AsymmetricLoss):
-        return losses.LabelledImageLoss(
-            losses.AsymmetricLoss(section.gamma_pos, section.gamma_neg, section.margin, section.label_smoothing)
+        return kit.LabelledImageLoss(
+            kit.AsymmetricLoss(section.gamma_pos, section.gamma_neg, section.margin, section.label_smoothing)
         )
-    return losses.LabelledImageLoss(losses.BinaryCrossEntropy(_pos_weight(section, meta), section.label_smoothing))
+    return kit.LabelledImageLoss(kit.BinaryCrossEntropy(_pos_weight(section, meta), section.label_smoothing))
 
 
 def _pos_weight(section: BinaryCrossEntropyLoss, meta: dict[str, Any]) -> list[float] | None:

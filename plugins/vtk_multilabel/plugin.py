@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit import Option, hookimpl
-from toolkit.labelled_images.task import LabelledImageTask
+from toolkit.labelled_images import LabelledImageTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit import Bundle
-    from toolkit.inference.bundle_schema import LabelMeta
+    from toolkit.labelled_images import LabelMeta
 
 
 def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
@@ -20,8 +20,7 @@ def predict(bundle: Bundle, inputs: Sequence[Path]) -> list[dict[str, Any]]:
     Raises:
         ImageError: for the first file that is no image.
     """
-    from toolkit.inference.bundle_schema import label_meta
-    from toolkit.inference.outputs import file_outputs
+    from toolkit.labelled_images import file_outputs, label_meta
 
     if not inputs:
         return []

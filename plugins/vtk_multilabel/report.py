@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit import Figure, Table
-from toolkit.labelled_images.sample_sheet import sample_sheet
-from toolkit.report.figure_text import figure_text
+from toolkit.labelled_images import figure_text, sample_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path

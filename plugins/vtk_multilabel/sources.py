@@ -8,9 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from toolkit.bounds import Seed
-from toolkit.data.sources import Digits, Found, ImageArrays
-from toolkit.data.sources.source import Source
-from toolkit.data.splits.splits import stratified
+from toolkit.data import Digits, Found, ImageArrays, Source, stratified
 from vtk_multilabel.csv_labels import CsvLabels
 
 __all__ = ["DigitScenes", "SourceChoice"]

@@ -7,10 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
-from toolkit import Recipe, Section, StageSection
+from toolkit import Recipe, Section, StageSection, optim
 from toolkit.bounds import MOST_STAGES, Amount, History, Positive, Steps
-from toolkit.optim import sections_optimizers as optimizers
-from toolkit.recipe.sections import InferenceSection, LoaderSection, TrainSection
+from toolkit.recipe import InferenceSection, LoaderSection, TrainSection
 from vtk_style.pyramid import level_sizes, shared_steps
 
 Side = Annotated[int, Field(ge=16, le=20_000)]
@@ -143,7 +142,7 @@ class MemorySection(Section):
     )
 
 
-class LBFGS(optimizers.LBFGS):
+class LBFGS(optim.LBFGS):
     """L-BFGS with one evaluation for each step.
 
     A short history is not only smaller: on the demo's photographs at 128 pixels, 6 pairs ended 1 to 4 % lower than 10
@@ -182,7 +181,7 @@ class StyleLoader(LoaderSection):
     workers: Annotated[int, Field(ge=0, le=1024)] | Literal["auto"] = Field(0, description="Workers; none are needed.")
 
 
-Optimizer = Annotated[LBFGS | optimizers.Adam, Field(discriminator="name")]
+Optimizer = Annotated[LBFGS | optim.Adam, Field(discriminator="name")]
 
 
 class StyleStage(StageSection):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit import VtkError
-from toolkit.types.stamps import Stamps
+from toolkit.data import Stamps
 from vtk_style import color
 from vtk_style.config import StyleRecipe, StyleSource
 from vtk_style.feature_layers import Field

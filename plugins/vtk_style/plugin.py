@@ -131,7 +131,7 @@ class StyleTask:
         """L-BFGS with one evaluation a step; the core builds any other."""
         import torch
 
-        from toolkit.optim.schedules import scheduled
+        from toolkit.optim import scheduled
         from vtk_style import lbfgs
         from vtk_style.model import StyleModel
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from toolkit.system.files import write_atomic, write_error
+from toolkit.system import write_atomic, write_error
 from vtk_style.pyramid import fitted, resized
 from vtk_style.writing import encode, quantise
 

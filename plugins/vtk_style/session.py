@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit import ExitCode, Run, Stage, VtkError
-from toolkit.system.files import whole_file
-from toolkit.system.memory import free_memory, used_memory
+from toolkit.system import free_memory, used_memory, whole_file
 from vtk_style.buffers import apart, trim
 from vtk_style.config import LBFGS, StyleRecipe, StyleStage
 from vtk_style.feature_layers import FeatureLayer, Field, parse_feature_layers, receptive_field

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit import ExitCode, VtkError
-from toolkit.models.weights import hub_folder
-from toolkit.system.os_errors import os_error
-from toolkit.types.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from toolkit.data import IMAGENET_MEAN, IMAGENET_STD
+from toolkit.models import hub_folder
+from toolkit.system import os_error
 from vtk_style.feature_layers import CHANNELS, pooled_after
 
 Parameters = list[tuple[Tensor, Tensor]]

@@ -16,8 +16,8 @@ from PIL import Image, ImageCms
 from torch import Tensor
 
 from toolkit import ExitCode, VtkError
-from toolkit.recipe import embedded
-from toolkit.system.files import write_atomic
+from toolkit.recipe import save_options
+from toolkit.system import write_atomic
 from vtk_style.tiff import encode_tiff
 
 Bits = Literal[8, 16]
@@ -85,14 +85,14 @@ def write_picture(
     if alpha is not None:
         pixels = np.concatenate([pixels, quantise(alpha[None, None].to(image.device), bits)], axis=2)
     try:
-        options = embedded.save_options(name, recipe) if recipe else {}
+        options = save_options(name, recipe) if recipe else {}
     except ValueError as error:
         raise VtkError(str(error), place=str(path), hint="Use .png or .tif.", code=ExitCode.RECIPE) from error
     write_atomic(path, encode(pixels, name, quality, options))
 
 
 def encode(pixels: Array, name: str, quality: int = 95, options: dict[str, Any] | None = None) -> bytes:
-    """The content of a picture file; ``options`` are those of :func:`toolkit.recipe.embedded.save_options`."""
+    """The content of a picture file; ``options`` are those of :func:`toolkit.recipe.save_options`."""
     options = dict(options or {})
     if name == "TIFF":
         return encode_tiff(pixels, profile=srgb_profile(), description=options.get("tiffinfo", {}).get(270, ""))

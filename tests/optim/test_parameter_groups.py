@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from toolkit.errors import VtkError
+from toolkit.optim.optimizer_sections import LBFGS, SGD, Adam, AdamW
 from toolkit.optim.optimizers import build_optimizer, make_optimizer
-from toolkit.optim.sections_optimizers import LBFGS, SGD, Adam, AdamW
-from toolkit.optim.sections_schedules import Cosine
+from toolkit.optim.schedule_sections import Cosine
 from toolkit.run.loop import fit, learning_rates
 from toolkit.run.run import Run
 from toolkit.types.progress import Stage

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from toolkit.optim.optimizer_sections import SGD
+from toolkit.optim.schedule_sections import Constant, Cosine, MultiStep, OneCycle, Plateau, Step
 from toolkit.optim.schedules import build_schedule, schedule_notes
-from toolkit.optim.sections_optimizers import SGD
-from toolkit.optim.sections_schedules import Constant, Cosine, MultiStep, OneCycle, Plateau, Step
 from toolkit.types.progress import Stage
 
 

@@ -7,7 +7,7 @@ import pytest
 from sample_task import FolderData, SampleRecipe, TableData
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.optim.sections_optimizers import SGD, Adam
+from toolkit.optim.optimizer_sections import SGD, Adam
 from toolkit.recipe.assign import parse_set
 from toolkit.recipe.problems import RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe

@@ -10,7 +10,7 @@ from plugin_site import GOOD_TASK, Site
 from sample_task import CounterOptions, SampleRecipe
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.optim.sections_optimizers import SGD, Adam
+from toolkit.optim.optimizer_sections import SGD, Adam
 from toolkit.recipe.load import load_recipe, load_text, task_options
 from toolkit.recipe.problems import RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe

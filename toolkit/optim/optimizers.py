@@ -9,8 +9,8 @@ from torch import nn
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.optim.groups import parameter_groups
+from toolkit.optim.optimizer_sections import LBFGS, SGD, Adam, AdamW
 from toolkit.optim.schedules import scheduled
-from toolkit.optim.sections_optimizers import LBFGS, SGD, Adam, AdamW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

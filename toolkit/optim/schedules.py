@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from toolkit.optim.sections_schedules import Constant, Cosine, MultiStep, OneCycle, Plateau, Step
+from toolkit.optim.schedule_sections import Constant, Cosine, MultiStep, OneCycle, Plateau, Step
 from toolkit.types.options import OptimizerSetup
 
 if TYPE_CHECKING:

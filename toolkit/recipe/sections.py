@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from toolkit.bounds import MOST_STAGES, BatchSize, Epochs, Positive, Rate, Seed, Steps
-from toolkit.optim.sections_optimizers import Adam, OptimizerChoice
-from toolkit.optim.sections_schedules import Constant, ScheduleChoice
+from toolkit.optim.optimizer_sections import Adam, OptimizerChoice
+from toolkit.optim.schedule_sections import Constant, ScheduleChoice
 from toolkit.section import Section
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.errors import ExitCode, VtkError
-from toolkit.optim.sections_schedules import Plateau
+from toolkit.optim.schedule_sections import Plateau
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run

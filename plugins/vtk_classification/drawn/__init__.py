@@ -12,13 +12,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from toolkit import ExitCode, VtkError
 from toolkit.bounds import Seed
-from toolkit.data.sources.index import Found, ImageArrays, ImageFiles
-from toolkit.data.sources.source import Source
-from toolkit.errors import ExitCode, VtkError
-from toolkit.system.files import new_directory
-from toolkit.system.home import user_cache
-from toolkit.system.opencv import cv2
+from toolkit.data import Found, ImageArrays, ImageFiles, Source
+from toolkit.system import cv2, new_directory, user_cache
 from vtk_classification.drawn.creatures import KINDS, draw_creature
 from vtk_classification.drawn.shapes import SHAPES, draw_shape
 

@@ -6,8 +6,8 @@ import argparse
 
 import numpy as np
 
-from toolkit.data.preprocess import Preprocess
-from toolkit.system.opencv import cv2
+from toolkit.data import Preprocess
+from toolkit.system import cv2
 from vtk_classification.drawn.creatures import KINDS, draw_creature
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.system.opencv import cv2
+from toolkit.system import cv2
 
 __all__ = ["Brush", "Colour", "Points", "ellipse", "mirrored", "mixed", "smooth"]
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.system.opencv import cv2
+from toolkit.system import cv2
 from vtk_classification.drawn.brush import Brush, Colour, Points, ellipse, mirrored, mixed, smooth
 from vtk_classification.drawn.scenery import clutter, colour, scene
 

@@ -8,7 +8,7 @@ from colorsys import hsv_to_rgb
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.system.opencv import cv2
+from toolkit.system import cv2
 from vtk_classification.drawn.brush import Brush, Colour, Points, ellipse, mixed, smooth
 
 __all__ = ["clutter", "colour", "scene"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.system.opencv import cv2
+from toolkit.system import cv2
 from vtk_classification.drawn.brush import Brush, Colour, Points, ellipse, smooth
 from vtk_classification.drawn.scenery import colour
 
