@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from toolkit.hooks.markers import hookimpl
+from toolkit.hooks.specs import hookimpl
 
 if TYPE_CHECKING:
     from torch import nn
