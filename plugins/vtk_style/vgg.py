@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from toolkit.types.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from toolkit.data import IMAGENET_MEAN, IMAGENET_STD
 from vtk_style.feature_layers import FeatureLayer, pooled_after
 
 Pooling = Literal["max", "avg"]
