@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
@@ -12,6 +14,8 @@ from torchmetrics.utilities.data import dim_zero_cat
 from vtk_classification.confusions import Confusions
 
 __all__ = ["build_metrics", "counted"]
+
+_NO_ANSWER = -1  # the pair of a sample whose logits are NaN: it was taken for no class
 
 
 def build_metrics(num_classes: int) -> MetricCollection:
@@ -56,17 +60,23 @@ class FromPairs(Metric):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Logits of shape (n, classes), and class positions of shape (n,)."""
-        self.pairs.append(target.long() * self.num_classes + preds.argmax(1))
+        top, taken = preds.max(1)  # NaN where one of them is
+        self.pairs.append((target.long() * self.num_classes + taken).masked_fill(top.isnan(), _NO_ANSWER))
 
     def confusions(self) -> Confusions:
-        """How often each class was taken for each."""
-        pairs = dim_zero_cat(self.pairs).cpu().numpy() if len(self.pairs) else torch.empty(0, dtype=torch.long).numpy()
+        """How often each class was taken for each; without the samples whose answers are NaN."""
+        pairs = self._pairs()
+        pairs = pairs[pairs != _NO_ANSWER]
         return Confusions.of(pairs // self.num_classes, pairs % self.num_classes, self.num_classes)
 
     def compute(self) -> Tensor:
-        """The figure, a float64 scalar; NaN without samples."""
-        found = self.confusions()
-        return torch.tensor(self.figure(found) if len(found.counts) else float("nan"), dtype=torch.float64)
+        """The figure, a float64 scalar; NaN without samples, and where an answer is NaN."""
+        pairs = self._pairs()
+        known = len(pairs) > 0 and _NO_ANSWER not in pairs
+        return torch.tensor(self.figure(self.confusions()) if known else float("nan"), dtype=torch.float64)
+
+    def _pairs(self) -> npt.NDArray[np.int64]:
+        return dim_zero_cat(self.pairs).cpu().numpy() if len(self.pairs) else np.empty(0, np.int64)
 
     def figure(self, found: Confusions) -> float:
         """The figure of at least one sample."""

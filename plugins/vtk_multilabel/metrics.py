@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
@@ -16,7 +17,7 @@ from torchmetrics.classification import (
 )
 from torchmetrics.utilities.data import dim_zero_cat
 
-__all__ = ["build_metrics"]
+__all__ = ["build_metrics", "ranks"]
 
 
 def build_metrics(thresholds: Sequence[float]) -> MetricCollection:
@@ -47,8 +48,16 @@ def build_metrics(thresholds: Sequence[float]) -> MetricCollection:
     return found
 
 
+def ranks(scores: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """The place of each score among the different ones: their order and ties, where infinities are numbers like others.
+
+    Shape (n,) twice.
+    """
+    return np.unique(scores, return_inverse=True)[1]
+
+
 class MeanAveragePrecision(Metric):
-    """Average precision, the mean over the labels that occur; NaN if none does.
+    """Average precision, the mean over the labels that occur; NaN if none does, and where a logit is NaN.
 
     Images are ranked by their logits: probabilities in float32 are all 1 from a logit of 17 on.
     """
@@ -74,8 +83,10 @@ class MeanAveragePrecision(Metric):
         from sklearn.metrics import average_precision_score
 
         logits, present = dim_zero_cat(self.preds).cpu().numpy(), dim_zero_cat(self.target).cpu().numpy()
+        if np.isnan(logits).any():
+            return torch.tensor(float("nan"), dtype=torch.float64)
         there = np.flatnonzero(present.any(axis=0))
-        found = [average_precision_score(present[:, i], logits[:, i]) for i in there]
+        found = [average_precision_score(present[:, i], ranks(logits[:, i])) for i in there]
         return torch.tensor(found, dtype=torch.float64).mean()
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from toolkit import Figure, Table
 from toolkit.labelled_images import figure_text, sample_sheet
+from vtk_multilabel.metrics import ranks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ def report(run: Run, result: Result) -> list[Figure | Table]:
     """What there is to show: evaluated outputs, training samples."""
     items: list[Figure | Table] = []
     meta = run.data.meta
-    if result.outputs is not None and result.targets is not None:
+    if result.outputs is not None and result.targets is not None and not result.outputs.isnan().any():
         logits, targets = result.outputs.double(), result.targets.numpy().astype(bool)
         items.append(
             label_table(logits.sigmoid().numpy(), targets, meta["classes"], meta["thresholds"], logits.numpy())
@@ -73,7 +74,7 @@ def _figures(scores: npt.NDArray[Any], decided: npt.NDArray[np.bool_], present: 
     from sklearn.metrics import average_precision_score
 
     hits = int((decided & present).sum())
-    area = round(float(average_precision_score(present, scores)), 4) if present.any() else None
+    area = round(float(average_precision_score(present, ranks(scores))), 4) if present.any() else None
     return [
         area,
         _share(hits, decided.sum()),
@@ -103,7 +104,7 @@ def _draw_curves(scores: Any, targets: Any, classes: Sequence[str], path: Path) 
     axes = canvas.subplots()
     shown = [i for i in range(len(classes)) if targets[:, i].any()][:_MOST_CURVES]
     for i in shown:
-        precision, recall, _ = precision_recall_curve(targets[:, i], scores[:, i])
+        precision, recall, _ = precision_recall_curve(targets[:, i], ranks(scores[:, i]))
         axes.plot(recall, precision, label=figure_text(classes[i]), linewidth=1.2)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01))
     axes.grid(alpha=0.3)

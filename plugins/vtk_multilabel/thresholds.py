@@ -19,11 +19,12 @@ def tuned_thresholds(probabilities: npt.NDArray[Any], targets: npt.NDArray[Any])
 
 
 def best_threshold(probabilities: Floats, present: npt.NDArray[np.bool_]) -> float:
-    """The cut with the best F1, halfway between two neighbouring probabilities; 0.5 where the label never occurs.
+    """The cut with the best F1, halfway between two neighbouring probabilities; 0.5 where the label never occurs or a
+    probability is NaN.
 
     F1 = 2 TP / (predicted + positives) for "probability ≥ threshold". Of equally good cuts it is the one nearest 0.5.
     """
-    if not present.any():
+    if not present.any() or np.isnan(probabilities).any():
         return 0.5
     order = np.argsort(-probabilities, kind="stable")
     falling, hits = probabilities[order], np.cumsum(present[order])

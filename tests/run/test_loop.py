@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from toy_reference import reference_epochs
 
 from toolkit import hookimpl
@@ -143,6 +145,23 @@ def test_a_non_finite_loss_stops_before_the_update(make_run: MakeRun) -> None:
         fit(run)
     assert error.value.code == ExitCode.NON_FINITE
     assert torch.equal(weights(run), before)
+
+
+def test_answers_that_are_no_numbers_after_the_last_step_are_said(
+    make_run: MakeRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    def spoil(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        optimizer.param_groups[0]["params"][0].data.fill_(float("nan"))
+
+    caplog.set_level("INFO", logger="toolkit")
+    spoiler = register_optimizer_step_post_hook(spoil)
+    run = make_run("train.steps=1", "train.epochs=null")
+    try:
+        fit(run)
+    finally:
+        spoiler.remove()
+    assert math.isnan(run.history[-1]["val/loss"])
+    assert "val/loss is nan after step 1: the network's answers are no finite numbers" in caplog.text
 
 
 def test_an_extension_can_stop_the_run_after_an_epoch(make_run: MakeRun) -> None:

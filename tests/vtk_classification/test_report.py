@@ -38,6 +38,15 @@ OUTPUTS = torch.nn.functional.one_hot(torch.tensor(PREDICTED), 3).float()
 FOUND = Confusions.of(TARGETS.numpy(), np.array(PREDICTED), 3)
 
 
+def test_a_sample_without_an_answer_is_no_answer_with_some_class() -> None:
+    metrics = build_metrics(3)
+    metrics.update(torch.tensor([[0.0, torch.nan, 0.0], [0.0, 0.0, 1.0]]), torch.tensor([1, 2]))
+    assert all(value.isnan() for value in metrics.compute().values())
+    found = counted(metrics)
+    assert found is not None
+    assert (found.hits.tolist(), found.support.tolist()) == ([0, 0, 1], [0, 0, 1])
+
+
 def test_precision_recall_and_f1_of_each_class() -> None:
     table = class_table(FOUND, CLASSES)
     rows = {row[0]: row[1:] for row in table.rows}

@@ -87,3 +87,14 @@ def test_a_label_that_is_nowhere_is_in_no_mean() -> None:
     metrics.update(20.0 * decided - 10, present)
     wanted = f1_score(present, decided, average="macro", labels=[0, 1])
     assert metrics.compute()["macro_f1"].item() == pytest.approx(wanted)
+
+
+def test_answers_that_are_no_numbers_have_no_precision_and_infinite_ones_are_first_and_last(answers) -> None:
+    logits, targets = answers
+    extreme = logits.clone()
+    extreme[logits > 3], extreme[logits < -3] = torch.inf, -torch.inf
+    assert computed(extreme, targets)["map"] == pytest.approx(
+        reference.average_precision_score(targets, extreme.clamp(-9, 9), average="macro")
+    )
+    logits[7, 1] = torch.nan
+    assert np.isnan(computed(logits, targets)["map"])

@@ -35,3 +35,7 @@ def test_each_label_has_its_own():
     scores = np.array([[0.1, 0.6], [0.2, 0.7], [0.3, 0.8], [0.4, 0.9]])
     targets = np.array([[0, 0], [1, 0], [1, 0], [1, 1]])
     assert tuned_thresholds(scores, targets) == pytest.approx([0.15, 0.85])
+
+
+def test_probabilities_that_are_no_numbers_tune_nothing() -> None:
+    assert best_threshold(np.array([0.9, np.nan, 0.8]), np.array([True, False, True])) == 0.5

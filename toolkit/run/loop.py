@@ -250,6 +250,10 @@ def validate(run: Run) -> dict[str, float]:
     run.phase, run.eval_total = "val", len(run.val_loader)
     result = evaluator(run).run(run.val_loader, metrics, "val")
     run.phase = "train"
+    if not math.isfinite(loss := result.metrics.get("loss", 0.0)):
+        run.say(
+            f"warning: val/loss is {loss} after step {run.position.step}: the network's answers are no finite numbers"
+        )
     return {f"val/{k}": v for k, v in result.metrics.items()}
 
 
