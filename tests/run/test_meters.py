@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import torch
-from torchmetrics import MetricCollection
+from torchmetrics import MeanAbsoluteError, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from toolkit.run.checkpoint import format as state_file
@@ -59,6 +59,33 @@ def test_a_buffer_stored_in_the_middle_ends_as_if_it_had_not_been() -> None:
     second.load_state_dict(state_file.load(*state_file.dump(first.state_dict())))
     second.add(logits[60:], targets[60:])
     assert second.compute() == straight.compute()
+
+
+@pytest.mark.parametrize("stored_after", [(1,), (4, 5), (2, 7, 9), ()])
+def test_where_it_was_stored_changes_no_bit_of_a_sum_in_single_precision(stored_after: tuple[int, ...]) -> None:
+    rng = torch.Generator().manual_seed(1)
+    outputs, targets = torch.randn(10, 7, generator=rng) * 1e3, torch.randn(10, 7, generator=rng)
+    straight = OutputBuffer(MetricCollection({"mae": MeanAbsoluteError()}))
+    for output, target in zip(outputs, targets, strict=True):
+        straight.add(output, target)
+    expected = straight.compute()
+    buffer = OutputBuffer(MetricCollection({"mae": MeanAbsoluteError()}))
+    for number, (output, target) in enumerate(zip(outputs, targets, strict=True), 1):
+        buffer.add(output, target)
+        if number in stored_after:
+            stored = state_file.load(*state_file.dump(buffer.state_dict()))
+            buffer = OutputBuffer(MetricCollection({"mae": MeanAbsoluteError()}))
+            buffer.load_state_dict(stored)
+    assert buffer.compute() == expected
+
+
+def test_outputs_of_another_shape_after_a_checkpoint_count_with_those_before() -> None:
+    first = OutputBuffer(MetricCollection({"mae": MeanAbsoluteError()}))
+    first.add(torch.ones(4, 3), torch.zeros(4, 3))
+    second = OutputBuffer(MetricCollection({"mae": MeanAbsoluteError()}))
+    second.load_state_dict(state_file.load(*state_file.dump(first.state_dict())))
+    second.add(torch.full((2, 6), 3.0), torch.zeros(2, 6))
+    assert second.compute()["mae"] == pytest.approx((12 * 1 + 12 * 3) / 24)
 
 
 def test_a_buffer_stored_at_the_very_end_computes_without_a_warning() -> None:
