@@ -168,7 +168,7 @@ class TestCheck:
 
     @pytest.mark.usefixtures("few")
     def test_all_is_well(self, vtk: Callable) -> None:
-        said = vtk("plugins", "--check", "--json")
+        said = vtk("plugins", "--check", "--timeout", "600", "--json")
         rows = {row["name"]: row for row in json.loads(said.out)}
         assert (rows["toy"]["status"], rows["progress"]["status"]) == ("ok", "ok")
         assert rows["toy"]["seconds"] is not None
@@ -189,7 +189,7 @@ class TestCheck:
         (site.folder / "vtk_jobs" / "all" / "wrong.yaml").write_text("task: toy\ntrain: {epoch: 1}\n")
         (site.folder / "vtk_jobs" / "all" / "demo.yaml").write_text("task: toy\ndemo: {train: {batch_size: 0}}\n")
         with site.active():
-            said = vtk("plugins", "--check", "--traceback")
+            said = vtk("plugins", "--check", "--timeout", "600", "--traceback")
         assert said.code == 1
         lines = {line.split()[0]: line for line in said.out.splitlines()}
         assert " broken " in lines["bad"]
@@ -214,7 +214,7 @@ class TestCheck:
         others = [row["full_name"] for row in json.loads(vtk("plugins", "--json").out)]
         monkeypatch.setenv("VTK_DISABLE_PLUGINS", ",".join(others))
         with site.active():
-            for said in (vtk("plugins"), vtk("plugins", "--check")):
+            for said in (vtk("plugins"), vtk("plugins", "--check", "--timeout", "600")):
                 (line,) = [line for line in said.out.splitlines() if line.startswith("unfit ")]
                 assert "needs vision-toolkit>=99, have " in line
             assert said.code == 1

@@ -173,7 +173,7 @@ def test_trace_hooks_says_who_answered_what_and_keeps_it(vtk: Callable, here: Pa
 
 
 def test_trace_hooks_is_kept_of_a_run_that_fails(vtk: Callable, here: Path) -> None:
-    said = vtk("run", "toy.yaml", "--out", "run", "--quiet", "--trace-hooks", "--set", "optimizer.lr=1e30")
+    said = vtk("run", "toy.yaml", "--out", "run", "--quiet", "--trace-hooks", "--set", "optimizer={name: sgd, lr: 1e6}")
     assert said.code == ExitCode.NON_FINITE
     assert "vtk_step" in said.err
     assert "vtk_fit" in (here / "run" / "hooks.json").read_text()

@@ -334,7 +334,7 @@ def test_a_flag_that_leads_nowhere(option: str, fault: str, author: Callable[[st
         assert code == ExitCode.UNAVAILABLE
         assert "the task 'denoise' of vtk-denoise 0.1.0 has flags that lead nowhere" in err
         assert fault in err
-    code, out, _ = vtk("plugins", "--check")
+    code, out, _ = vtk("plugins", "--check", "--timeout", "600")
     assert code == ExitCode.CHECK_FAILED
     assert fault in out
 

@@ -271,7 +271,7 @@ def test_each_is_checked_apart(vtk: Vtk) -> None:
     """(12) Whatever one of them does, the others are checked, and the exit code tells."""
     rest = [p.full_name for p in Catalogue(disabled=()).plugins if p.builtin and p.name != "progress"]
     rest += ["vtk-one:seg", "vtk-two:seg", "vtk-two:logger", "vtk-shadow:classification", "vtk-shadow:progress"]
-    said = vtk("plugins", "--check", "--json", VTK_DISABLE_PLUGINS=",".join(rest), TEST_SLEEP="0.1")
+    said = vtk("plugins", "--check", "--timeout", "600", "--json", VTK_DISABLE_PLUGINS=",".join(rest), TEST_SLEEP="0.1")
     assert said.returncode == 1
     assert said.stderr == ""  # tracebacks are for --traceback
     rows = {row.get("full_name", row["name"]): row for row in json.loads(said.stdout)}
