@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -33,10 +34,16 @@ def test_a_run_that_prints_nothing_still_logs_what_it_says(
 
 
 def test_what_is_logged_is_printed_once(tmp_path: Path) -> None:
-    """In a process of its own, where nobody has asked for logging."""
+    """In a process of its own, where nobody has asked for logging; for a user without a home, which is only logged."""
+    (tmp_path / "file").touch()
+    without = {"MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "VTK_CACHE"}
+    kept = {name: value for name, value in os.environ.items() if name not in without}
     command = [sys.executable, "-m", "toolkit.cli", "run", "digits", "--out", str(tmp_path / "run"), *QUICK]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = kept | {"HOME": str(tmp_path / "file" / "home"), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stderr.count("classification · digits · ") == 1
+    assert done.stderr.splitlines()[0].startswith("warning: there is no home folder to write to, so caches are in")
+    assert done.stderr.count("there is no home folder") == 1
 
 
 def test_the_guides_lines_send_it_to_a_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import click
 
@@ -172,13 +172,18 @@ def _environment(*, without_plugins: bool) -> Iterator[None]:
         restore_environment(before)
 
 
-def _logged(args: list[str]) -> AbstractContextManager[None]:
-    """Around verbs that work: warnings that only a logger gets are shown. The others do without importing logging."""
+@contextmanager
+def _ready_to_work(args: list[str]) -> Iterator[None]:
+    """Around verbs that need torch: it can be loaded, and warnings that only the logger gets are shown."""
     if _WITH_TORCH.isdisjoint(args[:1]) or not _HELP.isdisjoint(args):
-        return nullcontext()
+        yield
+        return
     from toolkit.system.log import shown_warnings
 
-    return shown_warnings()
+    with shown_warnings():
+        find_place_for_plots()
+        require_loadable_torch()
+        yield
 
 
 def _invoke(args: list[str], session: Session) -> int:
@@ -188,11 +193,8 @@ def _invoke(args: list[str], session: Session) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(cli, {}, "vtk", _COMPLETE, instruction)
-    if not _WITH_TORCH.isdisjoint(args[:1]) and _HELP.isdisjoint(args):
-        find_place_for_plots()
-        require_loadable_torch()
     try:
-        with _logged(args), cli.make_context("vtk", args, obj=session) as ctx:
+        with _ready_to_work(args), cli.make_context("vtk", args, obj=session) as ctx:
             return int(cli.invoke(ctx) or 0)
     except click.exceptions.Exit as end:
         return int(end.exit_code)
