@@ -149,6 +149,28 @@ def _growing(value: Any) -> Any:
     return {**value, "side": value["side"] + 1} if "side" in value else value
 
 
+class Dropping(Section):
+    side: int = Field(8, description="Side.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop(cls, value: Any) -> Any:
+        return {name: side for name, side in value.items() if name == "side"}
+
+
+class DroppingRecipe(NumbersRecipe):
+    """Has its fault behind a section that is derived from other keys, and in no file."""
+
+    derived: Late = Field(default_factory=Late, description="Derived.", exclude=True)
+    own: Dropping = Field(default_factory=Dropping, description="Own.")
+
+
+class FaultBehindDerived(Good):
+    @hookimpl
+    def vtk_config(self) -> type[Recipe]:
+        return DroppingRecipe
+
+
 class NeverValid(Section):
     side: int = Field(8, description="Side.", json_schema_extra={"type": "no type"})
 
@@ -339,6 +361,7 @@ FAULTS: list[tuple[str, type[Good], str]] = [
     ("errors", with_section(_placeless), "'own' is refused without file, line and column"),
     ("errors", with_section(_lineless), "'own' is refused without file, line and column"),
     ("errors", with_section(_crashing), "'own' raises KeyError"),
+    ("errors", FaultBehindDerived, "an unknown key in the section 'own' is ignored in silence"),
     ("schema", with_section(_once), "as a run writes it down cannot be read again"),
     ("schema", with_section(_growing), "as a run writes it down reads as another recipe"),
     ("schema", NoSchema, "no valid JSON Schema"),
