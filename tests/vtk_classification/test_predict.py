@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from toolkit import Bundle
-from toolkit.errors import VtkError
+from toolkit.errors import ExitCode, VtkError
 from toolkit.types.data import IndexBatch
 from vtk_classification.predict import predict
 
@@ -102,3 +102,14 @@ def test_as_many_classes_are_ranked_as_can_be_asked_for(classes: int, ranked: in
     record = _record(Path("a.png"), shares, names)
     order = shares.argsort(descending=True).tolist()
     assert [entry["class"] for entry in record["top"]] == [names[place] for place in order[:ranked]]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_no_number_is_none(trained: Any, kaggle: Path, value: float) -> None:
+    bundle = Bundle.load(trained[0], device="cpu")
+    with torch.no_grad():
+        bundle.network.get_classifier().bias.fill_(value)  # type: ignore[operator]
+    with pytest.raises(VtkError, match="the network's answer is no finite number") as caught:
+        predict(bundle, [kaggle / "dog.3.jpg"])
+    assert caught.value.code == ExitCode.NON_FINITE
+    assert str(kaggle / "dog.3.jpg") in (caught.value.place or "")

@@ -27,12 +27,13 @@ def file_outputs(bundle: Bundle, inputs: Sequence[Path]) -> Tensor:
 
     Raises:
         ImageError: for the first file that is no image.
+        VtkError: for the first file whose outputs are infinite or NaN (exit code 80).
     """
     import torch
 
     from toolkit.data.loading.datasets import FileDataset
     from toolkit.data.loading.loaders import build_loader
-    from toolkit.errors import VtkError
+    from toolkit.errors import ExitCode, VtkError
     from toolkit.inference.bundle import FACTS
     from toolkit.inference.bundle_schema import image_meta
 
@@ -43,4 +44,13 @@ def file_outputs(bundle: Bundle, inputs: Sequence[Path]) -> Tensor:
     model = bundle.network.to(memory_format=torch.channels_last)
     device = next(model.parameters()).device
     with build_loader(FileDataset(inputs, None, preprocess), batch_size=_BATCH) as loader, torch.inference_mode():
-        return torch.cat([model(normalize.apply(b[0].to(device))).float().cpu() for b in loader.once()])
+        outputs = torch.cat([model(normalize.apply(b[0].to(device))).float().cpu() for b in loader.once()])
+    if not bool(torch.isfinite(outputs).all()):
+        first = int((~torch.isfinite(outputs)).flatten(1).any(1).nonzero()[0])
+        raise VtkError(
+            "the network's answer is no finite number",
+            place=str(inputs[first]),
+            hint="Its training went astray in the last steps: train again with a lower rate or with train.clip_norm.",
+            code=ExitCode.NON_FINITE,
+        )
+    return outputs
