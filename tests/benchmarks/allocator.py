@@ -60,7 +60,7 @@ def one_round(side: str, steps: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         run = prepare(load_text(text), console=Console(file=io.StringIO()), directory=Path(folder))
         ticks = Ticks()
-        run.local["manager"].register(ticks)
+        run.plugins.register(ticks)
         run.data.val = None
         fit(run)
     rate = BATCH * steps / (ticks.times[-1] - ticks.times[WARM - 1])

@@ -103,7 +103,7 @@ def measure(others: bool) -> list[tuple[float, float]]:
         resolved = load_text(text, name="bench", catalogue=Catalogue([*Catalogue().plugins, ready]))
         run = prepare(resolved, console=Console(file=io.StringIO()), directory=Path(folder))
         pairs = Pairs()
-        run.local["manager"].register(pairs)
+        run.plugins.register(pairs)
         call: Any = run.hook.vtk_fit
         call(run=run)
     counted = [pair for pair in pairs.quiet if pair not in pairs.all[:WARM]]

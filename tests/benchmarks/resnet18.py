@@ -116,7 +116,7 @@ def pairs(options: argparse.Namespace) -> list[Pair]:
     with tempfile.TemporaryDirectory() as folder:
         run = prepare(load_text(text), console=Console(file=io.StringIO()), directory=Path(folder))
         timed = Pairs(options.device, options.block)
-        run.local["manager"].register(timed)
+        run.plugins.register(timed)
         run.data.val = None
         fit(run)
     images = BATCH * options.block

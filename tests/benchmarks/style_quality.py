@@ -77,7 +77,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         watcher = Watcher(plain, target)
         ready = prepare(recipe(given.size, **sections), console=Console(quiet=True), directory=Path(folder))
-        ready.local["manager"].register(watcher)
+        ready.plugins.register(watcher)
         ready.hook.vtk_fit(run=ready)
     if watcher.reached_at is None:
         sys.exit(f"not reached: {watcher.loss:.4g} after the whole run, {target:.4g} wanted")

@@ -43,7 +43,7 @@ def text(epochs=2, best="last", warmup="false"):
 def trained(make_run, tmp_path):
     def train(**keys):
         run, plugin = make_run(text=text(**keys), directory=tmp_path), Weights()
-        run.local["manager"].register(plugin)
+        run.plugins.register(plugin)
         fit(run)
         return run, plugin.seen
 
@@ -100,7 +100,7 @@ def test_an_interrupted_run_goes_on_with_its_average(make_run, tmp_path, trained
     expected = flat(whole.average)
     (tmp_path / "half").mkdir()
     half = make_run(text=text(epochs=4), directory=tmp_path / "half")
-    half.local["manager"].register(StopAfter(2))
+    half.plugins.register(StopAfter(2))
     fit(half)
     tree, _, _ = checkpoint_store(tmp_path / "half").load_latest()
     tree["stop_reason"] = None

@@ -52,7 +52,7 @@ class Afterwards:
 @pytest.fixture
 def finished(make_run: MakeRun, tmp_path: Path) -> tuple[Run, Afterwards, Any]:
     run, plugin = make_run("train.epochs=1", directory=tmp_path), Afterwards()
-    run.local["manager"].register(plugin)
+    run.plugins.register(plugin)
     fit(run)
     return run, plugin, finish(run)
 

@@ -86,7 +86,7 @@ def test_clipping_bounds_the_step_and_logs_the_norm(make_run: MakeRun) -> None:
     records: list[Any] = []
     run = make_run("train.clip_norm=0.5", "optimizer={name: sgd, lr: 1.0}", "train.epochs=1", "train.batch_size=64")
     before = weights(run)
-    run.local["manager"].register(Recorder(records))
+    run.plugins.register(Recorder(records))
     fit(run)
     assert (weights(run) - before).norm().item() == pytest.approx(0.5, rel=1e-4)
     assert records[0]["grad_norm"] > 0.5
@@ -199,6 +199,6 @@ def test_an_optimizer_that_clears_gradients_in_its_own_way_is_asked_to(make_run:
             return Counting(model.parameters(), lr=0.01)
 
     run = make_run()
-    run.local["manager"].register(Plugin())
+    run.plugins.register(Plugin())
     fit(run)
     assert len(cleared) == run.step > 0

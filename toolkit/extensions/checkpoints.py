@@ -37,7 +37,7 @@ class Checkpoints:
     @hookimpl(wrapper=True)
     def vtk_fit(self, run: Run) -> Generator[None, Any, Any]:
         """Start the clock."""
-        run.local["checkpoints_kept"] = run.options(NAME).keep
+        run.checkpoints_kept = run.options(NAME).keep
         run.local[NAME] = time.monotonic()
         return (yield)
 

@@ -232,7 +232,7 @@ def keeping(recipe: Any, run: Run) -> Keep:
         recipe.data.cache,
         recipe.data.shrink,
         processes=recipe.loader.kind == "process",
-        writes=(run.directory is not None or evaluates) and not run.local.get("trial", False),
+        writes=(run.directory is not None or evaluates) and not run.dry,
         evaluates=evaluates,
     )
 

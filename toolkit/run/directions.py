@@ -25,7 +25,7 @@ def metric_directions(run: Run) -> dict[str, bool | None]:
     splits = ["train"] if run.data.val is None else ["val", "train"]
     found: dict[str, bool | None] = {}
     for split in splits:
-        metrics = run.local["manager"].call("vtk_metrics", recipe=run.recipe, data=run.data, split=split)
+        metrics = run.plugins.call("vtk_metrics", recipe=run.recipe, data=run.data, split=split)
         for name, metric in metrics.items() if metrics is not None else ():
             found[f"{split}/{name}"] = metric.higher_is_better
         found[f"{split}/loss"] = False

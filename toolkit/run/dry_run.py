@@ -130,7 +130,7 @@ def _scratch(wanted: bool) -> Iterator[Path | None]:
 def _fill(plan: Plan, resolved: ResolvedRecipe, console: Console, directory: Path | None) -> None:
     run = new_run(resolved, console=console, directory=directory)
     plan.values = values_with_origins(run.resolved)
-    run.local["trial"] = True
+    run.dry = True
     plan.device = str(run.device)
     build_data(run)
     plan.data = dict(run.data.plan)

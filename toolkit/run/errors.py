@@ -71,7 +71,7 @@ def loss_error(run: Run, value: Any, *, hook: str = "vtk_loss", learning: bool =
         return None
     what, wanted = found
     source = "the function from vtk_loss" if hook == "vtk_loss" else hook
-    return wrong_answer(f"{source} of {owner_name(run.local['manager'].owner_of(hook))} returned {what}", wanted)
+    return wrong_answer(f"{source} of {owner_name(run.plugins.owner_of(hook))} returned {what}", wanted)
 
 
 def held_out_loss(run: Run) -> Callable[[Any, Any], Any]:

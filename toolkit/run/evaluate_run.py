@@ -107,7 +107,7 @@ def _open_run(
     run.data.restored = True
     require_same_meta(bundle.meta, run.data.meta, directory)
     run.model = place_model(bundle.model(), run.device, run.recipe.train.channels_last)
-    run.loss = call_required(run.local["manager"], "vtk_loss", recipe=run.recipe, data=run.data)
+    run.loss = call_required(run.plugins, "vtk_loss", recipe=run.recipe, data=run.data)
     if hasattr(run.loss, "to"):
         run.loss.to(run.device)
     return run

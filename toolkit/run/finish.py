@@ -74,7 +74,7 @@ def calibrate(run: Run) -> None:
             hint="Hold out fewer samples: lower data.split.val.",
         )
     run.hook.vtk_calibrate(run=run, outputs=result.outputs, targets=result.targets)
-    owners = [owner_name(entry) for entry in run.local["manager"].answerers("vtk_calibrate")]
+    owners = [owner_name(entry) for entry in run.plugins.answerers("vtk_calibrate")]
     require_plain_meta(run.data.meta, f"vtk_calibrate of {' or '.join(owners)}")
 
 
@@ -83,7 +83,7 @@ def evaluate_final(run: Run, split: str | None = None) -> Result:
     split = split or ("test" if run.data.test is not None else "val")
     if getattr(run.data, split) is None:
         return Result()
-    metrics = run.local["manager"].call("vtk_metrics", recipe=run.recipe, data=run.data, split=split)
+    metrics = run.plugins.call("vtk_metrics", recipe=run.recipe, data=run.data, split=split)
     return _evaluate(run, split, metrics)
 
 
@@ -92,7 +92,7 @@ def _evaluate(run: Run, split: str, metrics: Any) -> Result:
     loader = evaluation_loader(run, getattr(run.data, split))
     run.phase, run.eval_total, run.eval_done = split if split == "test" else "final", len(loader), 0
     judge = evaluator(run)
-    answering: nn.Module | None = run.local["manager"].call("vtk_inference", recipe=run.recipe, model=run.model.eval())
+    answering: nn.Module | None = run.plugins.call("vtk_inference", recipe=run.recipe, model=run.model.eval())
     judge.model = answers_in((run.model if answering is None else answering).eval(), run.recipe.inference.precision)
     with loader, reraise_worker_deaths(loader):
         result = judge.run(loader, metrics, split, keep_outputs=True)
@@ -134,7 +134,7 @@ def report_items(run: Run, result: Result, gaps: Gaps) -> list[Figure | Table]:
     """What the task and the extensions add to the report."""
     items: list[Figure | Table] = []
     with gaps.around("what the task and the extensions add"):
-        answers = run.local["manager"].call("vtk_report", run=run, result=result)
+        answers = run.plugins.call("vtk_report", run=run, result=result)
         items = [item for answer in answers if answer for item in answer]
     return [*items, *skipped_table(run), *accepted_table(run)]
 

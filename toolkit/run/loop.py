@@ -65,17 +65,17 @@ def enter_stage(run: Run, stage: Stage) -> None:
     run.loader = training_loader(run)
     run.val_loader = evaluation_loader(run, run.data.val) if run.data.val is not None else None
     run.stage = replace(stage, batches=math.ceil(len(run.loader) / run.recipe.train.accumulate))
-    setup = run.local["manager"].call("vtk_optimizer", recipe=run.recipe, model=run.model, stage=run.stage)
+    setup = run.plugins.call("vtk_optimizer", recipe=run.recipe, model=run.model, stage=run.stage)
     setup = setup if isinstance(setup, OptimizerSetup) else OptimizerSetup(setup)
     run.optimizer, run.scheduler = setup.optimizer, setup.scheduler
     run.schedule_interval, run.schedule_metric = setup.interval, setup.metric
     _require_watched(run)
-    for note in [] if run.local.get("trial") else schedule_notes(run.stage):  # a plan shows them by itself
+    for note in [] if run.dry else schedule_notes(run.stage):  # a plan shows them by itself
         run.say(f"note: stage {stage.name!r}: {note}")
     assert run.precision is not None
     run.scaler = run.precision.scaler()
     run.losses = LossMeter()
-    metrics = run.local["manager"].call("vtk_metrics", recipe=run.recipe, data=run.data, split="train")
+    metrics = run.plugins.call("vtk_metrics", recipe=run.recipe, data=run.data, split="train")
     run.outputs = OutputBuffer(metrics) if metrics is not None else None
     restore_late(run)
 
@@ -83,7 +83,7 @@ def enter_stage(run: Run, stage: Stage) -> None:
 def _require_watched(run: Run) -> None:
     """A plateau schedule of a plugin's own must say what it watches."""
     if isinstance(run.scheduler, ReduceLROnPlateau) and run.schedule_metric is None:
-        owner = owner_name(run.local["manager"].owner_of("vtk_optimizer"))
+        owner = owner_name(run.plugins.owner_of("vtk_optimizer"))
         raise wrong_answer(
             f"vtk_optimizer of {owner} gave a ReduceLROnPlateau without a metric",
             'say what it watches: OptimizerSetup(optimizer, scheduler, metric="val/loss")',
@@ -246,7 +246,7 @@ def validation_due(run: Run) -> bool:
 def validate(run: Run) -> dict[str, float]:
     """The validation split's loss and metrics, names prefixed with ``val/``."""
     assert run.val_loader is not None
-    metrics = run.local["manager"].call("vtk_metrics", recipe=run.recipe, data=run.data, split="val")
+    metrics = run.plugins.call("vtk_metrics", recipe=run.recipe, data=run.data, split="val")
     run.phase, run.eval_total = "val", len(run.val_loader)
     result = evaluator(run).run(run.val_loader, metrics, "val")
     run.phase = "train"

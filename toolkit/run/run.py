@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from toolkit.data.loading.loaders import Loader
+    from toolkit.hooks.manager import Manager
     from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.recipe.sections import Recipe
     from toolkit.run.meters import LossMeter, OutputBuffer
@@ -45,6 +46,7 @@ class Run(Generic[R]):
     Attributes:
         recipe: the typed recipe, an instance of the class that the task's ``vtk_config`` returned.
         resolved: the recipe with the origin of each value.
+        plugins: the manager with the plugins of this run; it is the core's.
         hook: calls hooks, e.g. ``run.hook.vtk_log(run=run, records=...)``.
         directory: the run's directory; None under ``vtk check``.
         device: where the model lives.
@@ -60,13 +62,16 @@ class Run(Generic[R]):
             it is what is kept; the weights as trained are saved beside it.
         skipped: the images that were left out so far because they cannot be read.
         seal: what the run began with, once it has begun; see :mod:`toolkit.run.checkpoint.seal`.
+        dry: it is tried by ``vtk check`` and thrown away: nothing lasting is written, whatever the directory.
+        checkpoints_kept: how many checkpoints of the newest are kept.
+        checkpoint_step: the step of the last one that this process saved.
         sealed_files: those in its directory that a resumed run reads again; None without a directory.
         accepted: what was changed while the run was interrupted, and accepted by the user.
         phase: ``setup``, ``train``, ``val``, ``test`` or ``done``; displays read it.
     """
 
     resolved: ResolvedRecipe
-    hook: Any
+    plugins: Manager
     device: torch.device
     stages: list[Stage]
     console: Console
@@ -103,7 +108,10 @@ class Run(Generic[R]):
     start: str | None = None
     trained_meta: Mapping[str, Any] | None = None
     stop_reason: str | None = None
+    dry: bool = False
     checkpoint_wanted: bool = False
+    checkpoints_kept: int = 2
+    checkpoint_step: int | None = None
     interrupt: Interrupt = field(default_factory=Interrupt)
     restore_from: dict[str, Any] | None = None
 
@@ -111,6 +119,11 @@ class Run(Generic[R]):
     def recipe(self) -> R:
         """The typed recipe."""
         return cast("R", self.resolved.recipe)
+
+    @property
+    def hook(self) -> Any:
+        """Calls hooks of all plugins, e.g. ``run.hook.vtk_log(run=run, records=...)``."""
+        return self.plugins.hook
 
     @property
     def judged(self) -> nn.Module:

@@ -48,7 +48,7 @@ def prepare(
     began = None if snapshot is None else snapshot["precision"]["name"]
     run = new_run(resolved, console=console, directory=directory, began=began)
     if trace is not None:
-        trace.attach(run.local["manager"])
+        trace.attach(run.plugins)
     if interrupt is not None:
         run.interrupt = interrupt
     if snapshot is not None:
@@ -70,8 +70,7 @@ def new_run(
     device = pick_device(resolved.recipe.train.device)
     resolved = settle_precision(resolved, device, began)
     manager = build_manager(core_defaults, list(resolved.plugins.values()), resolved.task)
-    run = Run(resolved, manager.hook, device, stages, console, directory)
-    run.local["manager"] = manager
+    run = Run(resolved, manager, device, stages, console, directory)
     if directory is not None:
         run.sealed_files = FileDigests(directory)
     return run
@@ -81,8 +80,8 @@ def build_data(run: Run) -> None:
     """Ask the task for its data."""
     seed_everything(run.seed)
     with StepDisplay(run.console, run.interrupt.check):
-        run.data = call_required(run.local["manager"], "vtk_data", recipe=run.recipe, run=run)
-    run.data.owner = f"vtk_data of {owner_name(run.local['manager'].owner_of('vtk_data'))}"
+        run.data = call_required(run.plugins, "vtk_data", recipe=run.recipe, run=run)
+    run.data.owner = f"vtk_data of {owner_name(run.plugins.owner_of('vtk_data'))}"
     run.data.restored = run.resumed
     require_plain_meta(run.data.meta, run.data.owner)
     run.interrupt.check()
@@ -92,11 +91,11 @@ def build_model(run: Run) -> None:
     """Ask the task for model and loss; choose precision, memory format and what is best."""
     recipe = run.recipe
     seed_everything(run.seed)
-    model: torch.nn.Module = call_required(run.local["manager"], "vtk_model", recipe=recipe, data=run.data)
+    model: torch.nn.Module = call_required(run.plugins, "vtk_model", recipe=recipe, data=run.data)
     run.interrupt.check()
     run.precision = plan_precision(run.resolved, run.device)
     run.model = place_model(model, run.device, recipe.train.channels_last)
-    run.loss = call_required(run.local["manager"], "vtk_loss", recipe=recipe, data=run.data)
+    run.loss = call_required(run.plugins, "vtk_loss", recipe=recipe, data=run.data)
     if isinstance(run.loss, torch.nn.Module):
         run.loss.to(run.device)
     if run.best is None:

@@ -41,9 +41,8 @@ def save_checkpoint(run: Run) -> None:
     run.checkpoint_wanted = False
     if run.directory is not None:
         require_own(run.directory)
-        keep = run.local.get("checkpoints_kept", 2)
-        checkpoint_store(run.directory, keep).save(run.position.step, take_snapshot(run))
-        run.local["checkpoint_step"] = run.position.step
+        checkpoint_store(run.directory, run.checkpoints_kept).save(run.position.step, take_snapshot(run))
+        run.checkpoint_step = run.position.step
 
 
 def checkpoint_if_wanted(run: Run) -> None:
@@ -54,7 +53,7 @@ def checkpoint_if_wanted(run: Run) -> None:
 
 def save_last(run: Run) -> None:
     """Save where training ended, unless the last epoch's checkpoint is just that."""
-    if run.local.get("checkpoint_step") != run.position.step:
+    if run.checkpoint_step != run.position.step:
         save_checkpoint(run)
 
 
