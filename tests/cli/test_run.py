@@ -163,8 +163,7 @@ def test_trace_hooks_says_who_answered_what_and_keeps_it(vtk: Callable, here: Pa
     assert steps == [("core", max(line.get("step", 0) for line in history), steps[0][2])]
     assert steps[0][1] == steps[0][2] > 0
     config = [(line["plugin"], line["calls"], line["answers"]) for line in lines if line["hook"] == "vtk_config"]
-    # Of the task once for its flags, once for the recipe.
-    assert config[0] == ("task:vtk-toy:toy", 2, 2)
+    assert config[0] == ("task:vtk-toy:toy", 1, 1)
     assert ("extension:vision-toolkit:metrics", 1, 1) in config
     assert all(count for _, *counts in config for count in counts)
     hooks = list(dict.fromkeys(line["hook"] for line in lines))

@@ -9,6 +9,7 @@ from toolkit import Recipe, hookimpl
 from toolkit.errors import VtkError
 from toolkit.hooks.catalogue import Kind, LoadedPlugin, Plugin
 from toolkit.hooks.manager import build_manager, call_required, check_registration
+from toolkit.recipe.plugins import load_entry
 
 
 class Recorder:
@@ -110,12 +111,12 @@ def test_a_task_and_an_extension_may_share_a_name() -> None:
     assert calls == ["t", "e", "core"]
 
 
-def test_faulty_plugins_are_refused() -> None:
+def test_faulty_plugins_are_refused_when_they_are_loaded() -> None:
     class Bad:
         def vtk_log(self, run: Any) -> None: ...
 
     with pytest.raises(VtkError, match=r"the extension 'bad' of bad-dist 1\.0 is not a valid plugin"):
-        build_manager(Core("core", []), [loaded(Bad(), "bad")], loaded(Task("task", []), "task", "task"))
+        load_entry(Plugin("bad", "extension", "bad:plugin", "bad-dist", "1.0", "", given=Bad()))
 
 
 def test_what_pluggy_refuses_is_told_as_the_plugins_fault() -> None:

@@ -11,7 +11,7 @@ from sample_task import CounterOptions, SampleRecipe
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.optim.optimizer_sections import SGD, Adam
-from toolkit.recipe.load import load_recipe, load_text, task_options
+from toolkit.recipe.load import Reading, load_recipe, load_text
 from toolkit.recipe.problems import RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe
 
@@ -368,7 +368,7 @@ class TestSources:
 
 def test_options_of_a_recipe(write: Write) -> None:
     write("a.yaml", "task: sample\nthis: {is: not valid}\n")
-    assert [option.flag for option in task_options("a.yaml")] == ["--path", "--width", "--class"]
+    assert [option.flag for option in Reading("a.yaml").options()] == ["--path", "--width", "--class"]
 
 
 def test_loading_imports_no_torch(write: Write, sample_site: Site) -> None:

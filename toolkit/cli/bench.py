@@ -11,7 +11,7 @@ import click
 from toolkit.cli.echo import echo
 from toolkit.cli.options import Number, demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
-from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
+from toolkit.cli.target import RecipeVerb, given_flags, load_target, target_of
 
 if TYPE_CHECKING:
     from toolkit.profile.bench_result import Bench
@@ -51,7 +51,7 @@ def command(
     The data path alone, the model alone on a batch that lies ready, then both as in training; where the time of a step
     goes; and other settings where they might help. Nothing is kept. RECIPE is what `vtk run` takes.
     """
-    resolved = load_target(read_target(recipe), sets=sets, flags=given_flags(ctx), demo=demo, device=device)
+    resolved = load_target(target_of(ctx, recipe), sets=sets, flags=given_flags(ctx), demo=demo, device=device)
     found = _measure(resolved, seconds)
     if as_json:
         print_json(as_document(found))

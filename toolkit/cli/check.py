@@ -13,7 +13,7 @@ import click
 from toolkit.cli.echo import echo
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
-from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
+from toolkit.cli.target import RecipeVerb, given_flags, load_target, target_of
 from toolkit.errors import ExitCode, VtkError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def command(
 
     Without --data nothing is downloaded, and but for PAGE nothing is ever written.
     """
-    target = read_target(recipe)
+    target = target_of(ctx, recipe)
     wanted = page is not None or (bool(target.flags) if report is None else report)
     if page is not None and report is False:
         raise click.UsageError("--html writes the report; leave out --no-report")

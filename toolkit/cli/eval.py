@@ -11,7 +11,7 @@ import click
 from toolkit.cli.echo import echo
 from toolkit.cli.options import device_option, json_option
 from toolkit.cli.output import print_json, print_table
-from toolkit.cli.target import RecipeVerb, given_flags
+from toolkit.cli.target import RecipeVerb, given_flags, target_of
 
 if TYPE_CHECKING:
     from toolkit.run.evaluate_run import Evaluation
@@ -47,8 +47,18 @@ def command(
     from toolkit.system.terminal import progress_console
 
     console = progress_console()
+    target = target_of(ctx, str(run))
+    reading = target.reading if target.run_directory is not None else None
     with reraise_with_origin(run):
-        found = reevaluate(run, console=console, display=_display, split=split, flags=given_flags(ctx), device=device)
+        found = reevaluate(
+            run,
+            console=console,
+            display=_display,
+            split=split,
+            flags=given_flags(ctx),
+            device=device,
+            reading=reading,
+        )
     page = write_page(found, report) if report is not None else None
     if as_json:
         print_json(as_document(found, page))

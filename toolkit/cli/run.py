@@ -12,7 +12,7 @@ import click
 
 from toolkit.cli.echo import echo, echo_exact
 from toolkit.cli.options import demo_option, device_option, json_option, sets_option
-from toolkit.cli.target import RecipeVerb, Target, early_calls, given_flags, load_target, read_target
+from toolkit.cli.target import RecipeVerb, Target, early_calls, given_flags, load_target, target_of
 
 if TYPE_CHECKING:
     from toolkit.hooks.trace import EarlyCall
@@ -72,7 +72,7 @@ def command(
     """
     from toolkit.hooks.trace import record_calls
 
-    target = read_target(recipe)
+    target = target_of(ctx, recipe)
     if resume:
         out = resume_directory(target, out)
     elif accept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from toolkit.types.options import Option
 
 if TYPE_CHECKING:
     from toolkit.hooks.trace import EarlyCall
+    from toolkit.recipe.load import Reading
     from toolkit.recipe.resolved import ResolvedRecipe
 
 RUN_RECIPE = "recipe.yaml"
@@ -23,6 +25,7 @@ FOLDER_FLAG = "--images"
 _OPTIONS = "vtk.task_options"
 _GIVEN = "vtk.task_flags"
 _ASKED = "vtk.early_calls"
+_TARGETS = "vtk.targets"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,19 @@ class Target:
     source: str
     flags: tuple[tuple[str, str], ...] = ()
     run_directory: Path | None = None
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The recipe's files, read when they are wanted first."""
+        from toolkit.recipe.load import Reading
+
+        return Reading(self.source)
+
+
+def target_of(ctx: click.Context, text: str) -> Target:
+    """What a recipe argument stands for, with what was read of it when its task's flags were looked up."""
+    target: Target | None = ctx.meta.get(_TARGETS, {}).get(Path(text))
+    return read_target(text) if target is None else target
 
 
 def read_target(text: str) -> Target:
@@ -62,7 +78,7 @@ def load_target(
 
     if device is not None:
         sets = (*sets, f"train.device={device}")
-    return load_recipe(target.source, sets=sets, flags=[*target.flags, *flags], demo=demo)
+    return load_recipe(target.reading, sets=sets, flags=[*target.flags, *flags], demo=demo)
 
 
 def _is_shipped(name: str) -> bool:
@@ -83,11 +99,13 @@ class RecipeVerb(Verb):
 
             try:
                 with record_calls(early_calls(ctx)):
-                    options = _flags_of(recipe)
+                    target = read_target(recipe)
+                    ctx.meta[_TARGETS] = {Path(recipe): target}
+                    options = target.reading.options()
             except VtkError:
                 if not wants_help:
                     raise
-                options = []
+                options = ()
             ctx.meta[_OPTIONS] = [_click_option(option) for option in options]
         given = list(args)
         try:
@@ -95,7 +113,7 @@ class RecipeVerb(Verb):
         except click.NoSuchOption as error:
             from toolkit.cli.key_flags import set_instead
 
-            raise set_instead(error, given, _keys_of(recipe)) from error
+            raise set_instead(error, given, _keys_of(ctx, recipe)) from error
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The verb's own parameters and the task's flags."""
@@ -156,21 +174,15 @@ def _is_recipe_like(text: str) -> bool:
     return Path(text).suffix in {".yaml", ".yml"} or ("/" not in text and _is_shipped(text))
 
 
-def _flags_of(recipe: str) -> Sequence[Option]:
-    from toolkit.recipe.load import task_options
-
-    return task_options(read_target(recipe).source)
-
-
-def _keys_of(recipe: str | None) -> list[str]:
+def _keys_of(ctx: click.Context, recipe: str | None) -> list[str]:
     """Every dotted key of a recipe; none where it cannot be read."""
     from toolkit.recipe.load import load_recipe
 
     if recipe is None:
         return []
     try:
-        target = read_target(recipe)
-        return list(load_recipe(target.source, flags=target.flags).origins)
+        target = target_of(ctx, recipe)
+        return list(load_recipe(target.reading, flags=target.flags).origins)
     except VtkError:
         return []
 

@@ -10,7 +10,7 @@ import click
 from toolkit.cli.echo import echo
 from toolkit.cli.options import Number, demo_option, device_option, json_option, sets_option
 from toolkit.cli.output import print_json, print_table
-from toolkit.cli.target import RecipeVerb, given_flags, load_target, read_target
+from toolkit.cli.target import RecipeVerb, given_flags, load_target, target_of
 
 if TYPE_CHECKING:
     from toolkit.tune.lr_finder import RangeTest
@@ -69,7 +69,7 @@ def command(
         raise click.UsageError("say what to look for: --lr")
     if first >= last:
         raise click.UsageError(f"--from {first:g} must be below --to {last:g}")
-    resolved = load_target(read_target(recipe), sets=sets, flags=given_flags(ctx), demo=demo, device=device)
+    resolved = load_target(target_of(ctx, recipe), sets=sets, flags=given_flags(ctx), demo=demo, device=device)
 
     from toolkit.tune.lr_finder import draw_range_test
 

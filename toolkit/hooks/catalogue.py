@@ -29,6 +29,9 @@ class Catalogue:
         plugins: instead of those that are installed.
         disabled: names, ``distribution:name`` or ``*`` for all that are not built in; by default what the
             environment variable ``VTK_DISABLE_PLUGINS`` lists, separated by commas.
+
+    Attributes:
+        loaded: those that were imported, checked and asked for their schema: once for each catalogue.
     """
 
     # Installed, and not to be found while a test hides them.
@@ -36,6 +39,7 @@ class Catalogue:
 
     def __init__(self, plugins: Iterable[Plugin] | None = None, *, disabled: Iterable[str] | None = None) -> None:
         self._given = None if plugins is None else list(plugins)
+        self.loaded: dict[Plugin, LoadedPlugin] = {}
         names = os.environ.get(DISABLE, "").split(",") if disabled is None else disabled
         self.disabled = frozenset(name.strip() for name in names if name.strip())
 

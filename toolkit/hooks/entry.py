@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["task", "extension"]
@@ -51,7 +51,7 @@ class Plugin:
     needs: str = ""
     homepage: str = ""
     reason: str = ""
-    given: Any = None
+    given: Any = field(default=None, hash=False)
 
     @property
     def full_name(self) -> str:

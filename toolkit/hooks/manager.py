@@ -10,7 +10,7 @@ import pluggy
 from toolkit.errors import ExitCode, VtkError
 from toolkit.hooks import specs
 from toolkit.hooks.entry import LoadedPlugin, Plugin
-from toolkit.hooks.lint import hook_names, lint
+from toolkit.hooks.lint import hook_names
 from toolkit.hooks.loading import remedy, without_exits
 from toolkit.hooks.results import ANSWERS, check_answer
 from toolkit.hooks.specs import PROJECT
@@ -113,7 +113,6 @@ def build_manager(core_defaults: object | None, extensions: Sequence[LoadedPlugi
     if core_defaults is not None:
         manager.register(core_defaults, name=CORE)
     for loaded in (*reversed(extensions), task):
-        lint(loaded.plugin, loaded.entry)
         _register(manager, loaded)
     return manager
 

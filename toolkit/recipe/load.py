@@ -28,8 +28,40 @@ _FILE_KEYS = ("extends", "demo")
 _LONGEST_NAME = 100
 
 
+class Reading:
+    """The files of a recipe, read once, and what their task's plugin says; serves for a whole command.
+
+    Args:
+        source: as for :func:`load_recipe`.
+        catalogue: the plugins to choose from; by default those that are installed.
+
+    Raises:
+        VtkError: no such recipe, or one that it extends is missing.
+        RecipeError: one of the files is not YAML within the limits.
+    """
+
+    def __init__(self, source: str | Path | Document, catalogue: Catalogue | None = None) -> None:
+        self.document = source if isinstance(source, Document) else read_document(source)
+        self.chain = extends_chain(self.document)
+        self.catalogue = catalogue or Catalogue()
+        self._options: dict[str, Sequence[Option]] = {}
+
+    def task(self, assignments: Sequence[Assignment] = (), *, demo: bool = False) -> LoadedPlugin:
+        """The plugin of the task that the topmost layer names."""
+        node = _task_node(self.chain, assignments, demo=demo)
+        return load_task(node, self.document.root.mark, self.catalogue)
+
+    def options(self, task: LoadedPlugin | None = None) -> Sequence[Option]:
+        """The command-line flags that the task declares, without validating the recipe."""
+        task = task or self.task()
+        name = task.entry.full_name
+        if name not in self._options:
+            self._options[name] = options_of(task)
+        return self._options[name]
+
+
 def load_recipe(
-    source: str | Path,
+    source: str | Path | Reading,
     *,
     sets: Sequence[str] = (),
     flags: Iterable[tuple[str, str]] = (),
@@ -39,7 +71,8 @@ def load_recipe(
     """Finds, reads, merges, validates and completes a recipe.
 
     Args:
-        source: a file's path, a shipped recipe's name, a run's directory, or an image that carries its recipe.
+        source: a file's path, a shipped recipe's name, a run's directory, or an image that carries its recipe; or what
+            was read of it before, together with the plugins to choose from.
         sets: ``key=value`` as given to ``--set``, applied last.
         flags: the task's own flags with their values, e.g. ``("--content", "a.jpg")``; a flag may come repeatedly.
         demo: apply the recipe's demo overlay.
@@ -49,7 +82,8 @@ def load_recipe(
         RecipeError: the recipe is at fault; holds every problem with its place.
         VtkError: no such recipe, or a plugin that cannot be had.
     """
-    return resolve_document(read_document(source), sets=sets, flags=flags, demo=demo, catalogue=catalogue)
+    reading = source if isinstance(source, Reading) else Reading(source, catalogue)
+    return _resolved(reading, sets=sets, flags=flags, demo=demo)
 
 
 def load_text(
@@ -63,42 +97,22 @@ def load_text(
 ) -> ResolvedRecipe:
     """Like :func:`load_recipe` for a recipe that is in no file; messages call it ``name``."""
     document = parse_document(text.encode("utf-8", errors="surrogatepass"), display=name)
-    return resolve_document(document, sets=sets, flags=flags, demo=demo, catalogue=catalogue)
+    return _resolved(Reading(document, catalogue), sets=sets, flags=flags, demo=demo)
 
 
-def task_options(
-    source: str | Path, *, sets: Sequence[str] = (), catalogue: Catalogue | None = None
-) -> Sequence[Option]:
-    """The command-line flags that the recipe's task declares, without validating the recipe."""
-    chain = extends_chain(read_document(source))
+def _resolved(reading: Reading, *, sets: Sequence[str], flags: Iterable[tuple[str, str]], demo: bool) -> ResolvedRecipe:
+    document = reading.document
     assignments = [parse_set(text) for text in sets]
-    return options_of(
-        load_task(_task_node(chain, assignments, demo=False), chain[-1].root.mark, catalogue or Catalogue())
-    )
-
-
-def resolve_document(
-    document: Document,
-    *,
-    sets: Sequence[str] = (),
-    flags: Iterable[tuple[str, str]] = (),
-    demo: bool = False,
-    catalogue: Catalogue | None = None,
-) -> ResolvedRecipe:
-    """Like :func:`load_recipe` for a document that has been read."""
-    catalogue = catalogue or Catalogue()
-    chain = extends_chain(document)
-    assignments = [parse_set(text) for text in sets]
-    task = load_task(_task_node(chain, assignments, demo=demo), document.root.mark, catalogue)
-    layered = _Layers(task.schema, document).build(chain, demo=demo)
+    task = reading.task(assignments, demo=demo)
+    layered = _Layers(task.schema, document).build(reading.chain, demo=demo)
     root = layered.root
     if given := _by_flag(flags):
-        root = apply(root, flag_assignments(options_of(task), given, task.schema, root), task.schema)
+        root = apply(root, flag_assignments(reading.options(task), given, task.schema, root), task.schema)
     root = fill_names(apply(root, assignments, task.schema), task.schema)
     if not _has_name(root):
         name = name_from(document.stem)
         root = root.with_entry("name", Entry(DEFAULT, ScalarNode(name, DEFAULT, name, plain=False)))
-    return _Finish(root, task, catalogue, document.display, layered.demo).resolved()
+    return _Finish(root, task, reading.catalogue, document.display, layered.demo).resolved()
 
 
 def _by_flag(flags: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:

@@ -49,15 +49,15 @@ def examine_recipes(paths: Sequence[Path]) -> None:
     Raises:
         VtkError: some cannot be loaded; says which and why.
     """
-    from toolkit.recipe.load import load_recipe
-    from toolkit.recipe.source import extends_chain, read_document
+    from toolkit.recipe.load import Reading, load_recipe
 
     faults = []
     for path in paths:
         try:
-            load_recipe(path)
-            if any("demo" in document.root.entries for document in extends_chain(read_document(path))):
-                load_recipe(path, demo=True)
+            reading = Reading(path)
+            load_recipe(reading)
+            if any("demo" in document.root.entries for document in reading.chain):
+                load_recipe(reading, demo=True)
         except VtkError as error:
             faults.append(str(error).splitlines()[0])
     if faults:

@@ -44,7 +44,10 @@ def load_plugin(name: str, kind: Kind, key: str, mark: Mark, catalogue: Catalogu
     if not catalogue.knows(name, kind):
         raise unknown(name, kind, key, mark, catalogue)
     try:
-        return load_entry(catalogue.find(name, kind))
+        entry = catalogue.find(name, kind)
+        if entry not in catalogue.loaded:
+            catalogue.loaded[entry] = load_entry(entry)
+        return catalogue.loaded[entry]
     except VtkError as error:
         raise VtkError(error.message, place=error.place or str(mark), hint=error.hint, code=error.code) from error
 

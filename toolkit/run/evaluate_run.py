@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import ExitCode, VtkError
+from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.manager import call_required
 from toolkit.inference.bundle import Bundle
 from toolkit.inference.predict import require_predictions
-from toolkit.recipe.load import load_recipe
+from toolkit.recipe.load import Reading, load_recipe
 from toolkit.run.checkpoint.plugin_state import load_plugin_state
 from toolkit.run.checkpoint.seal import require_as_trained
 from toolkit.run.directory import require_run
@@ -24,6 +25,7 @@ from toolkit.system.process import alone
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from toolkit.recipe.resolved import ResolvedRecipe
     from toolkit.report.gaps import Gaps
     from toolkit.run.run import Run
     from toolkit.types.results import Figure, Result, Table
@@ -49,6 +51,7 @@ def reevaluate(
     split: str | None = None,
     flags: Sequence[tuple[str, str]] = (),
     device: str | None = None,
+    reading: Reading | None = None,
 ) -> Evaluation:
     """Evaluate a run's bundle.
 
@@ -58,26 +61,23 @@ def reevaluate(
         split: ``val`` or ``test``; by default the test split where there is one.
         flags: task flags that name other data; every labelled sample of those is evaluated.
         device: instead of the recipe's.
+        reading: of the run's recipe, where that was read before.
 
     Raises:
         VtkError: no finished run, no such split, or data that do not fit the model.
     """
     with alone():
-        return _evaluated(directory, console, display, split, flags, device)
+        require_predictions(require_run(directory))
+        catalogue = Catalogue() if reading is None else reading.catalogue
+        bundle = Bundle.load(directory, catalogue=catalogue)
+        reading = reading or Reading(directory, catalogue)
+        require_as_trained(load_recipe(reading), directory, bundle.facts)
+        sets = [f"train.device={device}"] if device is not None else []
+        run = _open_run(bundle, directory, console, load_recipe(reading, sets=sets, flags=flags), other=bool(flags))
+        return _evaluated(run, directory, display, split)
 
 
-def _evaluated(
-    directory: Path,
-    console: Console,
-    display: Display,
-    split: str | None,
-    flags: Sequence[tuple[str, str]],
-    device: str | None,
-) -> Evaluation:
-    require_predictions(require_run(directory))
-    bundle = Bundle.load(directory)
-    require_as_trained(directory, bundle.facts)
-    run = _open_run(bundle, directory, console, flags, device)
+def _evaluated(run: Run, directory: Path, display: Display, split: str | None) -> Evaluation:
     if split is not None and getattr(run.data, split) is None:
         there = [name for name in ("val", "test") if getattr(run.data, name) is not None]
         hint = f"There is: {', '.join(there)}." if there else "The recipe holds no data out."
@@ -91,16 +91,12 @@ def _evaluated(
     return Evaluation(run, result, report_items(run, result, gaps), gaps)
 
 
-def _open_run(
-    bundle: Bundle, directory: Path, console: Console, flags: Sequence[tuple[str, str]], device: str | None
-) -> Run:
-    """The run as it stood at its end: data, the bundle's weights, the loss."""
-    sets = [f"train.device={device}"] if device is not None else []
-    resolved = load_recipe(directory, sets=sets, flags=flags)
+def _open_run(bundle: Bundle, directory: Path, console: Console, resolved: ResolvedRecipe, *, other: bool) -> Run:
+    """The run as it stood at its end: data, or ``other`` ones, the bundle's weights, the loss."""
     answers = bundle.recipe.inference.precision
     if answers != resolved.recipe.inference.precision:
         resolved = resolved.settled("inference", "precision", answers, str(bundle.directory))
-    run = new_run(resolved, console=console, directory=None if flags else directory)
+    run = new_run(resolved, console=console, directory=None if other else directory)
     run.trained_meta, run.start = bundle.meta, bundle.facts.get("start")
     run.state.update(load_plugin_state(directory))
     build_data(run)

@@ -61,18 +61,16 @@ def seal_recipe(resolved: ResolvedRecipe) -> dict[str, Any]:
     return {"values": _without(resolved.to_dict(), set(free)), "free": free}
 
 
-def require_as_trained(directory: Path, facts: Mapping[str, Any]) -> None:
+def require_as_trained(resolved: ResolvedRecipe, directory: Path, facts: Mapping[str, Any]) -> None:
     """Refuse to evaluate a run by another recipe or split than those that its model was trained with.
 
     Args:
+        resolved: the run's recipe as it is now.
         facts: of its bundle.
 
     Raises:
         VtkError: they are not what they were (exit code 65).
     """
-    from toolkit.recipe.load import load_recipe
-
-    resolved = load_recipe(directory)
     changes = changed_recipe({"values": facts["recipe"], "free": ["demo", "inference.precision"]}, resolved)
     if changes := [*changes, *changed_files(directory, facts.get("run_files", {}))]:
         hint = f"Bring back what it was; the recipe as it was is in {directory / 'bundle' / 'bundle.json'}."
