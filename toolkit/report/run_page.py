@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.report.curves import draw_curves
 from toolkit.report.figure_text import undrawable_signs
-from toolkit.report.gaps import Gap, Gaps
+from toolkit.report.gaps import Gaps
+from toolkit.report.html import Cell, cells, render_page
 from toolkit.system.files import OUT, whole_file, write_atomic, write_error
 from toolkit.system.jsonable import finite
 from toolkit.types.results import Figure, Result, Table
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c1e21; }
-h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; }
-.demo { background: #fff3cd; border-left: .4rem solid #d39e00; padding: .6rem 1rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; } th, td { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1.5rem 0; } img { max-width: 100%; } figcaption { color: #555; }
-pre { background: #f6f7f8; padding: 1rem; overflow-x: auto; }
-"""
-_DEMO = "This is a demo on small stand-in data. Its figures say nothing about the real task."
+_TEMPLATE = Path(__file__).parent / "templates" / "run.html"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A figure or table as the page shows it: a figure has a file, a table columns and rows."""
+
+    item: Figure | Table
+    file: str = ""
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Cell]] = ()
+
+    @property
+    def heading(self) -> str:
+        words = self.item.name.replace("-", " ").replace("_", " ")
+        return words[:1].upper() + words[1:]
+
+    @property
+    def caption(self) -> str:
+        return self.item.caption
 
 
 def write_report(
@@ -67,12 +77,21 @@ def write_report(
     shown = [*_curves(history), *items]
     files = _draw([item for item in shown if isinstance(item, Figure)], directory, gaps, flag)
     parts = _parts(shown, files, gaps)
-    facts = _facts(title, result, history, [item for item, _ in parts], files, demo)
+    facts = _facts(title, result, history, [part.item for part in parts], files, demo)
     if start is not None:
         facts["start"] = start
     facts["missing"] = [{"part": gap.part, "why": gap.why} for gap in gaps.found]
-    bodies = [body for _, body in parts]
-    page = "\n".join(_page(title, result, bodies, gaps.found, recipe_yaml, demo, start))
+    page = render_page(
+        _TEMPLATE,
+        title=f"{title} (demo)" if demo else title,
+        demo=demo,
+        start=start,
+        split=result.split,
+        metrics=cells(list(result.metrics.items())),
+        gaps=gaps.found,
+        parts=parts,
+        recipe_yaml=recipe_yaml,
+    )
     write_atomic(directory / "report.json", json.dumps(finite(facts), indent=2, default=str) + "\n", flag=flag)
     write_atomic(directory / "index.html", page, flag=flag)
     return directory / "index.html"
@@ -101,15 +120,15 @@ def _draw(figures: Sequence[Figure], directory: Path, gaps: Gaps, flag: str) -> 
     return names
 
 
-def _parts(items: Sequence[Figure | Table], files: Mapping[int, str], gaps: Gaps) -> list[tuple[Figure | Table, str]]:
-    """What can be shown, each with its HTML."""
-    parts: list[tuple[Figure | Table, str]] = []
+def _parts(items: Sequence[Figure | Table], files: Mapping[int, str], gaps: Gaps) -> list[_Part]:
+    """What can be shown."""
+    parts: list[_Part] = []
     for item in items:
         if isinstance(item, Table):
             with gaps.around(f"the table {item.name!r}"):
-                parts.append((item, _titled_table(item)))
+                parts.append(_Part(item, columns=[str(column) for column in item.columns], rows=cells(item.shown())))
         elif id(item) in files:
-            parts.append((item, _figure_html(item, files[id(item)])))
+            parts.append(_Part(item, files[id(item)]))
     return parts
 
 
@@ -119,65 +138,6 @@ def _numbered(stem: str) -> Iterator[str]:
     while True:
         yield f"{stem}-{number}.png"
         number += 1
-
-
-def _page(
-    title: str,
-    result: Result,
-    bodies: Sequence[str],
-    gaps: Sequence[Gap],
-    recipe_yaml: str,
-    demo: bool,
-    start: str | None,
-) -> Iterator[str]:
-    name = html.escape(f"{title} (demo)" if demo else title)
-    yield f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{name}</title>'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>"
-    if demo:
-        yield f'<p class="demo"><strong>DEMO.</strong> {_DEMO}</p>'
-    if start is not None:
-        yield f"<p>The network before training: {html.escape(start)}.</p>"
-    if result.metrics:
-        yield f"<h2>Results{f' on the {html.escape(result.split)} split' if result.split else ''}</h2>"
-        yield _table_html(Table("metrics", "", ("metric", "value"), list(result.metrics.items())))
-    if gaps:
-        lines = "".join(f"<li>{html.escape(str(gap))}</li>" for gap in gaps)
-        yield f"<h2>Not in this report</h2>\n<ul>{lines}</ul>"
-    yield from bodies
-    if recipe_yaml:
-        yield f"<h2>Recipe</h2>\n<details><summary>Every value</summary><pre>{html.escape(recipe_yaml)}</pre></details>"
-    yield "</body>\n</html>\n"
-
-
-def _figure_html(figure: Figure, file: str) -> str:
-    caption = html.escape(figure.caption)
-    return (
-        f"<h2>{_heading(figure.name)}</h2>\n"
-        f'<figure><img src="{html.escape(file)}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def _titled_table(table: Table) -> str:
-    return f"<h2>{_heading(table.name)}</h2>\n<p>{html.escape(table.caption)}</p>\n{_table_html(table)}"
-
-
-def _table_html(table: Table) -> str:
-    head = "".join(f"<th>{html.escape(str(column))}</th>" for column in table.columns)
-    rows = "\n".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in table.shown())
-    return f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        text = f"{value:.4g}" if isinstance(value, float) else str(value)
-        return f'<td class="number">{text}</td>'
-    return f"<td>{html.escape('' if value is None else str(value))}</td>"
-
-
-def _heading(name: str) -> str:
-    words = name.replace("-", " ").replace("_", " ")
-    return html.escape(words[:1].upper() + words[1:])
 
 
 def _facts(
