@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from toolkit.recipe.load import Reading
     from toolkit.recipe.resolved import ResolvedRecipe
 
-RUN_RECIPE = "recipe.yaml"
 FOLDER_RECIPE = "folder"
 FOLDER_FLAG = "--images"
 _OPTIONS = "vtk.task_options"
@@ -58,6 +57,8 @@ def target_of(ctx: click.Context, text: str) -> Target:
 
 def read_target(text: str) -> Target:
     """A folder without a recipe in it is data for the shipped recipe ``folder``; everything else is a recipe."""
+    from toolkit.recipe.source import RUN_RECIPE
+
     path = Path(text)
     if text.endswith("/") and not path.exists():
         raise VtkError("there is no such folder", place=text, code=ExitCode.NO_INPUT)

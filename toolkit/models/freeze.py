@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -12,14 +11,6 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.models.heads import head_parameters
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Numbers of single weights."""
-
-    trainable: int
-    frozen: int
 
 
 def train_all(model: nn.Module) -> None:
@@ -68,12 +59,6 @@ def set_train_mode(model: nn.Module) -> None:
         for child in module.children():
             if isinstance(child, _NormBase) and not _trains(child, module):
                 child.eval()
-
-
-def counts(model: nn.Module) -> Counts:
-    """How many single weights train, and how many do not."""
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    return Counts(sum(n for n, trains in sizes if trains), sum(n for n, trains in sizes if not trains))
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 from toolkit.errors import ExitCode, VtkError
@@ -11,7 +11,7 @@ from toolkit.hooks.catalogue import Catalogue
 from toolkit.hooks.entry import LoadedPlugin
 from toolkit.recipe.assign import Assignment, apply, flag_assignments, parse_set
 from toolkit.recipe.extensions import resolve_extensions
-from toolkit.recipe.mark import DEFAULT, Mark
+from toolkit.recipe.mark import DEFAULT
 from toolkit.recipe.plugins import load_task, options_of
 from toolkit.recipe.problems import Problem, RecipeError
 from toolkit.recipe.resolved import ResolvedRecipe
@@ -104,15 +104,14 @@ def _resolved(reading: Reading, *, sets: Sequence[str], flags: Iterable[tuple[st
     document = reading.document
     assignments = [parse_set(text) for text in sets]
     task = reading.task(assignments, demo=demo)
-    layered = _Layers(task.schema, document).build(reading.chain, demo=demo)
-    root = layered.root
+    root, applied = _layered(reading, task.schema, demo=demo)
     if given := _by_flag(flags):
         root = apply(root, flag_assignments(reading.options(task), given, task.schema, root), task.schema)
     root = fill_names(apply(root, assignments, task.schema), task.schema)
     if not _has_name(root):
         name = name_from(document.stem)
         root = root.with_entry("name", Entry(DEFAULT, ScalarNode(name, DEFAULT, name, plain=False)))
-    return _Finish(root, task, reading.catalogue, document.display, layered.demo).resolved()
+    return _completed(root, task, reading, demo=applied)
 
 
 def _by_flag(flags: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
@@ -143,47 +142,38 @@ def _task_node(chain: Sequence[Document], assignments: Sequence[Assignment], *, 
     return next((node for root in [*overlays, *roots] if (node := root.get("task")) is not None), None)
 
 
-@dataclass
-class _Layers:
-    """The files of one recipe, laid over one another."""
+def _layered(reading: Reading, schema: type[Recipe], *, demo: bool) -> tuple[MapNode, bool]:
+    """The files of one recipe, laid over one another; and whether its demo overlay is among them."""
 
-    schema: type[Recipe]
-    document: Document
-    root: MapNode = field(init=False)
-    demo: bool = field(init=False, default=False)
+    def lay(root: MapNode, over: MapNode) -> MapNode:
+        return overlay(fill_names(root, schema), over)
 
-    def build(self, chain: Sequence[Document], *, demo: bool) -> _Layers:
-        self.root = chain[0].root
-        for document in chain[1:]:
-            self._lay(document.root)
-        changes = self.root.get("demo")
-        self.demo = isinstance(changes, ScalarNode) and changes.value is True
-        self.root = self.root.without(*_FILE_KEYS).at(self.document.root.mark)
-        if demo and not self.demo:
-            self._lay(self._demo(changes))
-            self.demo = True
-        elif changes is not None and not (self.demo or _is_none(changes) or isinstance(changes, MapNode)):
-            raise _not_a_demo(changes)
-        return self
+    root = reduce(lay, (document.root for document in reading.chain))
+    changes = root.get("demo")
+    applied = isinstance(changes, ScalarNode) and changes.value is True  # a run's own recipe, which was one
+    root = root.without(*_FILE_KEYS).at(reading.document.root.mark)
+    if demo and not applied:
+        return lay(root, _demo_overlay(changes, reading.document.display)), True
+    if changes is not None and not (applied or _is_none(changes) or isinstance(changes, MapNode)):
+        raise _not_a_demo(changes)
+    return root, applied
 
-    def _lay(self, over: MapNode) -> None:
-        self.root = overlay(fill_names(self.root, self.schema), over)
 
-    def _demo(self, changes: Node | None) -> MapNode:
-        if changes is None or _is_none(changes):
-            raise VtkError(
-                "this recipe has no demo",
-                place=self.document.display,
-                hint="add a 'demo:' section to it, or run it without --demo",
-                code=ExitCode.USAGE,
-            )
-        if not isinstance(changes, MapNode):
-            raise _not_a_demo(changes)
-        for key in _FILE_KEYS:
-            if key in changes.entries:
-                mark = changes.entries[key].key
-                raise RecipeError([Problem(mark, f"demo.{key}", "not allowed inside the demo overlay")])
-        return MapNode({key: entry.noted("demo") for key, entry in changes.entries.items()}, changes.mark)
+def _demo_overlay(changes: Node | None, display: str) -> MapNode:
+    if changes is None or _is_none(changes):
+        raise VtkError(
+            "this recipe has no demo",
+            place=display,
+            hint="add a 'demo:' section to it, or run it without --demo",
+            code=ExitCode.USAGE,
+        )
+    if not isinstance(changes, MapNode):
+        raise _not_a_demo(changes)
+    for key in _FILE_KEYS:
+        if key in changes.entries:
+            mark = changes.entries[key].key
+            raise RecipeError([Problem(mark, f"demo.{key}", "not allowed inside the demo overlay")])
+    return MapNode({key: entry.noted("demo") for key, entry in changes.entries.items()}, changes.mark)
 
 
 def _is_none(changes: Node | None) -> bool:
@@ -194,51 +184,37 @@ def _not_a_demo(changes: Node) -> RecipeError:
     return RecipeError([Problem(changes.mark, "demo", "wants a section with the keys that a demo changes")])
 
 
-@dataclass(frozen=True)
-class _Finish:
+def _completed(root: MapNode, task: LoadedPlugin, reading: Reading, *, demo: bool) -> ResolvedRecipe:
     """Validates the merged tree and puts the result together."""
+    extensions = resolve_extensions(root, task.schema, reading.catalogue)
+    wanted = root.entries.get("extensions")
+    complete = root.with_entry("extensions", Entry(DEFAULT if wanted is None else wanted.key, extensions.node))
+    recipe, problems = validate(task.schema, complete)
+    if recipe is not None:
+        problems = list(contradictions(recipe, complete))
+    if problems or extensions.problems or recipe is None:
+        found = sorted([*problems, *extensions.problems], key=lambda problem: problem.order)
+        raise RecipeError(found, code=ExitCode.RECIPE if problems else extensions.code)
+    origins, item_origins = _origins(root, recipe)
+    return ResolvedRecipe(
+        recipe=recipe,
+        task=task,
+        plugins=extensions.plugins,
+        extensions=extensions.options,
+        origins=origins,
+        item_origins=item_origins,
+        source=reading.document.display,
+        demo=demo,
+    )
 
-    root: MapNode
-    task: LoadedPlugin
-    catalogue: Catalogue
-    source: str
-    demo: bool
 
-    def resolved(self) -> ResolvedRecipe:
-        extensions = resolve_extensions(self.root, self.task.schema, self.catalogue)
-        complete = self.root.with_entry("extensions", Entry(self._extensions_mark(), extensions.node))
-        recipe, problems = validate(self.task.schema, complete)
-        if recipe is not None:
-            problems = list(contradictions(recipe, complete))
-        if problems or extensions.problems or recipe is None:
-            found = sorted([*problems, *extensions.problems], key=lambda problem: problem.order)
-            raise RecipeError(found, code=ExitCode.RECIPE if problems else extensions.code)
-        return ResolvedRecipe(
-            recipe=recipe,
-            task=self.task,
-            plugins=extensions.plugins,
-            extensions=extensions.options,
-            origins=self._origins(recipe),
-            item_origins=self._item_origins(recipe),
-            source=self.source,
-            demo=self.demo,
-        )
-
-    def _extensions_mark(self) -> Mark:
-        entry = self.root.entries.get("extensions")
-        return DEFAULT if entry is None else entry.key
-
-    def _origins(self, recipe: Recipe) -> dict[str, str]:
-        found = {}
-        for path, _ in leaves(recipe.model_dump(mode="json")):
-            node = find(self.root, path)
-            found[dotted(path)] = (DEFAULT if node is None else node.mark).origin
-        return found
-
-    def _item_origins(self, recipe: Recipe) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for path, _ in leaves(recipe.model_dump(mode="json")):
-            node = find(self.root, path)
-            if isinstance(node, ListNode):
-                found |= {dotted((*path, place)): item.mark.origin for place, item in enumerate(node.items)}
-        return found
+def _origins(root: MapNode, recipe: Recipe) -> tuple[dict[str, str], dict[str, str]]:
+    """Where each value came from, and of lists of plain values each item, by dotted key."""
+    values: dict[str, str] = {}
+    items: dict[str, str] = {}
+    for path, _ in leaves(recipe.model_dump(mode="json")):
+        node = find(root, path)
+        values[dotted(path)] = (DEFAULT if node is None else node.mark).origin
+        if isinstance(node, ListNode):
+            items |= {dotted((*path, place)): item.mark.origin for place, item in enumerate(node.items)}
+    return values, items
