@@ -19,6 +19,7 @@ from toolkit.errors import ExitCode, suggest
 from toolkit.system.environ import restore_environment
 from toolkit.system.home import find_place_for_plots
 from toolkit.system.memory_limit import require_loadable_torch
+from toolkit.system.signals import own_signals
 
 VERBS = {
     "run": "Train as a recipe says, then evaluate.",
@@ -132,7 +133,11 @@ def main(args: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if args is None else list(args)
     flags = words[: words.index("--") if "--" in words else None]
     session = Session(traceback=TRACEBACK in flags or os.environ.get("VTK_TRACEBACK", "") not in {"", "0"})
-    with _environment(without_plugins=NO_PLUGINS in flags), own_streams() as streams:
+    with (
+        own_signals(own_process=args is None),
+        _environment(without_plugins=NO_PLUGINS in flags),
+        own_streams() as streams,
+    ):
         code = _guarded(words, session)
     if code != ExitCode.OK:
         return code

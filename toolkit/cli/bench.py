@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -61,10 +60,9 @@ def command(
 
 def _measure(resolved: Any, seconds: float) -> Bench:
     """The measurement in a directory that vanishes again."""
-    import tempfile
-
     from toolkit.profile.bench import measure
     from toolkit.system.allocator import tune_allocator
+    from toolkit.system.files import scratch_directory
     from toolkit.system.process import alone
     from toolkit.system.signals import catch_signals
     from toolkit.system.terminal import progress_console
@@ -72,7 +70,7 @@ def _measure(resolved: Any, seconds: float) -> Bench:
     tune_allocator()
     console = progress_console()
     with (
-        tempfile.TemporaryDirectory(prefix="vtk-bench-") as scratch,
+        scratch_directory("vtk-bench-") as scratch,
         alone(),
         catch_signals() as interrupt,
         console.status("") as status,
@@ -84,9 +82,7 @@ def _measure(resolved: Any, seconds: float) -> Bench:
             else:
                 console.print(f"measuring: {what}", highlight=False, soft_wrap=True)
 
-        return measure(
-            resolved, console=console, directory=Path(scratch), seconds=seconds, say=say, interrupt=interrupt
-        )
+        return measure(resolved, console=console, directory=scratch, seconds=seconds, say=say, interrupt=interrupt)
 
 
 def as_document(found: Bench) -> dict[str, Any]:

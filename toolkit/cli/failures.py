@@ -10,7 +10,7 @@ from toolkit.cli.echo import echo
 from toolkit.errors import ExitCode, VtkError
 from toolkit.system.os_errors import exhausted, os_error, refused_threads, resource_error
 from toolkit.system.printable import printable
-from toolkit.system.signals import Interrupted
+from toolkit.system.signals import Interrupted, Terminated
 
 
 def report(error: BaseException, *, with_traceback: bool = False) -> int:
@@ -50,6 +50,8 @@ def _expected(error: BaseException) -> tuple[str, ExitCode] | None:
         return _usage(error), ExitCode.USAGE
     if isinstance(error, KeyboardInterrupt) and (told := refused_threads(error)):
         return format_error(told), told.code
+    if isinstance(error, Terminated):
+        return "terminated", ExitCode.TERMINATED
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return "interrupted", ExitCode.INTERRUPTED
     if isinstance(error, Interrupted):

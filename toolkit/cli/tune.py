@@ -83,17 +83,16 @@ def command(
 
 def _test(resolved: Any, first: float, last: float, steps: int) -> RangeTest:
     """The range test in a directory that vanishes again."""
-    import tempfile
-
     from toolkit.run.setup import prepare
+    from toolkit.system.files import scratch_directory
     from toolkit.system.process import alone
     from toolkit.system.signals import catch_signals
     from toolkit.system.terminal import progress_console
     from toolkit.tune.lr_finder import find_rate
 
     console = progress_console()
-    with tempfile.TemporaryDirectory(prefix="vtk-tune-") as scratch, alone(), catch_signals() as interrupt:
-        run = prepare(resolved, console=console, directory=Path(scratch), interrupt=interrupt)
+    with scratch_directory("vtk-tune-") as scratch, alone(), catch_signals() as interrupt:
+        run = prepare(resolved, console=console, directory=scratch, interrupt=interrupt)
         with console.status(f"testing rates from {first:g} to {last:g}") as status:
             return find_rate(
                 run, first=first, last=last, steps=steps, each=lambda n: status.update(f"step {n + 1} of {steps}")

@@ -79,6 +79,7 @@ class Bundle:
         """
         from toolkit.system.exchange import replace_directory
         from toolkit.system.files import new_directory, write_error
+        from toolkit.system.leaving import saving
 
         directory = Path(directory)
         try:
@@ -87,8 +88,9 @@ class Bundle:
         except OSError as error:
             raise write_error(directory, error) from error
         try:
-            facts = _write(temporary, model, recipe, data, dict(run_files or {}), start)
-            replace_directory(temporary, directory)
+            with saving():
+                facts = _write(temporary, model, recipe, data, dict(run_files or {}), start)
+                replace_directory(temporary, directory)
         except OSError as error:
             raise write_error(directory, error) from error
         finally:

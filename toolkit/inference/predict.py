@@ -104,7 +104,7 @@ def free_names(files: Sequence[Path], folder: Path) -> list[str]:
 @contextmanager
 def _drawing_board(folder: Path) -> Iterator[Path]:
     """A folder beside the drawings in which they are made, so that none is ever seen half done."""
-    from toolkit.system.files import write_error
+    from toolkit.system.files import removed_on_leaving, write_error
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,8 @@ def _drawing_board(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise write_error(folder, error, flag="--draw") from error
     try:
-        yield board
+        with removed_on_leaving(board):
+            yield board
     finally:
         shutil.rmtree(board, ignore_errors=True)
 

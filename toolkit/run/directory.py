@@ -15,7 +15,8 @@ from toolkit.errors import ExitCode, VtkError
 from toolkit.run.status import STATUS, end_status, has_status, read_status
 from toolkit.system.disk_errors import read_error, write_error
 from toolkit.system.files import require_space, sweep
-from toolkit.system.lock import HOLDER, LOCK, locked, outward_link
+from toolkit.system.leaving import cut_off, on_leaving
+from toolkit.system.lock import HOLDER, LOCK, locked, outward_link, remove_holder
 
 __all__ = ["open_directory", "require_own", "require_place", "require_run"]
 
@@ -43,7 +44,8 @@ def open_directory(name: str, out: Path | None, resume: bool) -> Iterator[Path]:
         if resume:
             sweep(path)
         try:
-            yield path
+            with on_leaving(lambda code: _leave_in_order(path, made, parents, code)):
+                yield path
         except VtkError as error:
             _follow(path, place, error)
             _remove_unused(path, made, parents)
@@ -168,6 +170,16 @@ def _remove_unused(path: Path, made: bool, parents: list[Path]) -> None:
     for parent in parents:
         with contextlib.suppress(OSError):
             parent.rmdir()
+
+
+def _leave_in_order(path: Path, made: bool, parents: list[Path], code: ExitCode) -> None:
+    """What is left to do where the process ends before the run could."""
+    _remove_unused(path, made, parents)
+    if read_status(path).get("status") == "running":
+        end_status(path, "stopped", reason=f"{code.name.lower()} before it came to the end of what it was doing")
+    for folder in () if cut_off() else (path, path / "checkpoints", path / "report"):
+        sweep(folder, own=True)
+    remove_holder(path)
 
 
 def _follow(path: Path, place: Path | None, error: VtkError) -> None:

@@ -6,7 +6,6 @@ Nothing is written and nothing is downloaded: the task's hooks see ``run.directo
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from toolkit.run.loop import enter_stage, samples_in, training_loader
 from toolkit.run.meters import LossMeter
 from toolkit.run.setup import build_data, build_model, new_run
 from toolkit.run.step import inputs_of, targets_of
+from toolkit.system.files import scratch_directory
 from toolkit.system.process import alone
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def _scratch(wanted: bool) -> Iterator[Path | None]:
     if not wanted:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="vtk-check-") as name:
-        yield Path(name)
+    with scratch_directory("vtk-check-") as place:
+        yield place
 
 
 def _fill(plan: Plan, resolved: ResolvedRecipe, console: Console, directory: Path | None) -> None:

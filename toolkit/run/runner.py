@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from toolkit.run.status import begin_status, end_status, has_status, read_status
 from toolkit.system.allocator import tune_allocator
 from toolkit.system.environment import environment
 from toolkit.system.files import write_atomic
+from toolkit.system.leaving import on_leaving
 from toolkit.system.log import log_said
 from toolkit.system.process import alone
 from toolkit.system.signals import Interrupted, catch_signals
@@ -87,6 +89,7 @@ def execute(
         unheard(console),
         catch_signals() as interrupt,
         open_directory(resolved.recipe.name, out, resume) as directory,
+        on_leaving(lambda code: _tell_stopped(directory, code)),
     ):
         try:
             snapshot = load_snapshot(directory, console) if resume else None
@@ -235,6 +238,15 @@ def _stopped(directory: Path, stop: Interrupted) -> VtkError:
         hint=f"Go on with: vtk run {directory} --resume",
         code=stop.code,
     )
+
+
+def _tell_stopped(directory: Path, code: ExitCode) -> None:
+    """Straight to the handle: the streams may be held by whoever does not end."""
+    told = _stopped(directory, Interrupted(code))
+    if last_step(directory) is not None:
+        told.message = "stopped in the midst of a step; everything up to the last checkpoint is saved"
+    hint = f"\n  {told.hint}" if told.hint else ""
+    os.write(2, f"error: {told.message}{hint}\n".encode(errors="backslashreplace"))
 
 
 def _outcome(run: Run, directory: Path, finished: Finished, seconds: float) -> Outcome:

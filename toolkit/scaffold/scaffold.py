@@ -100,7 +100,7 @@ def create(names: Names, folder: Path, *, kind: str, license_id: str) -> list[Pa
     Raises:
         VtkError: the folder exists or cannot be written.
     """
-    from toolkit.system.files import write_error
+    from toolkit.system.files import removed_on_leaving, write_error
 
     if folder.exists() or folder.is_symlink():
         raise VtkError(
@@ -116,12 +116,13 @@ def create(names: Names, folder: Path, *, kind: str, license_id: str) -> list[Pa
     except OSError as error:
         raise write_error(folder, error) from error
     try:
-        for path, text in contents.items():
-            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            (temporary / path).write_text(text, encoding="utf-8")
-        # mkdtemp makes a folder for one user alone.
-        temporary.chmod(0o777 & ~_umask())
-        temporary.rename(folder)
+        with removed_on_leaving(temporary):
+            for path, text in contents.items():
+                (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+                (temporary / path).write_text(text, encoding="utf-8")
+            # mkdtemp makes a folder for one user alone.
+            temporary.chmod(0o777 & ~_umask())
+            temporary.rename(folder)
     except OSError as error:
         raise write_error(folder, error) from error
     finally:

@@ -18,14 +18,17 @@ from typing import BinaryIO
 
 from toolkit.errors import ExitCode, VtkError
 from toolkit.system.disk_errors import OUT, not_enough_space, write_error
+from toolkit.system.leaving import on_leaving
 
 __all__ = [
     "OUT",
     "new_directory",
     "open_new",
     "read_limited",
+    "removed_on_leaving",
     "replacing",
     "require_space",
+    "scratch_directory",
     "sweep",
     "sync_directory",
     "temporary_beside",
@@ -82,8 +85,9 @@ def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
     """
     temporary = temporary_beside(path, suffix)
     try:
-        yield temporary
-        temporary.replace(path)
+        with removed_on_leaving(temporary):
+            yield temporary
+            temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -116,21 +120,48 @@ def new_directory(path: Path) -> Path:
     return temporary
 
 
-def sweep(directory: Path) -> None:
+@contextmanager
+def scratch_directory(prefix: str) -> Iterator[Path]:
+    """A new directory among the system's temporary files, which vanishes with its content.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix=prefix) as name, removed_on_leaving(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def removed_on_leaving(path: Path) -> Iterator[None]:
+    """Within, a process that leaves in the midst of things removes what it has half made at ``path``."""
+    with on_leaving(lambda _code: _remove(path)):
+        yield
+
+
+def sweep(directory: Path, *, own: bool = False) -> None:
     """Remove what processes that were killed left half written in a directory, as :func:`temporary_beside` names it.
 
     Nobody else may be at work there but those whose processes still live.
+
+    Args:
+        own: remove what this process has half written, too.
     """
     with contextlib.suppress(OSError):
         for path in list(directory.iterdir()):
             found = _TEMPORARY.fullmatch(path.name)
-            if found is None or _lives(int(found[1])):
+            if found is None or (_lives(int(found[1])) and not (own and int(found[1]) == os.getpid())):
                 continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    path.unlink()
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _lives(process: int) -> bool:

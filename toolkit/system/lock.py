@@ -16,7 +16,7 @@ from toolkit.system.disk_errors import write_error
 from toolkit.system.files import open_new
 from toolkit.system.printable import printable
 
-__all__ = ["HOLDER", "LOCK", "holder_text", "locked", "outward_link", "read_holder"]
+__all__ = ["HOLDER", "LOCK", "holder_text", "locked", "outward_link", "read_holder", "remove_holder"]
 
 LOCK = ".lock"
 HOLDER = ".holder"
@@ -50,7 +50,7 @@ def locked(path: Path) -> Iterator[Path | None]:
             place = _anchor(path, stack)
         except OSError as error:
             raise write_error(path / HOLDER, error) from error
-        stack.callback(_remove_holder, place or path)
+        stack.callback(remove_holder, place or path)
         yield place
 
 
@@ -106,7 +106,8 @@ def _anchor(path: Path, stack: contextlib.ExitStack) -> Path | None:
     return Path(f"/proc/self/fd/{handle}")
 
 
-def _remove_holder(path: Path) -> None:
+def remove_holder(path: Path) -> None:
+    """No longer hold a run's directory; another's note is left alone."""
     if read_holder(path) == holder_text():
         with contextlib.suppress(OSError):
             (path / HOLDER).unlink()

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from toolkit.errors import ExitCode
-
-_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+from toolkit.system.leaving import CODES, leaving, watched
 
 
 class Interrupted(Exception):
@@ -20,6 +19,10 @@ class Interrupted(Exception):
     def __init__(self, code: ExitCode) -> None:
         super().__init__(f"interrupted ({code.name.lower()})")
         self.code = code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, outside of a run: what is at work gives way to it as to Ctrl-C."""
 
 
 class Interrupt:
@@ -35,8 +38,10 @@ class Interrupt:
 
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
-        code = _CODES[signal.Signals(number)]
+        code = CODES[signal.Signals(number)]
         if self.code is not None:
+            if watched():
+                return
             # Checkpoints are renamed into place, so leaving at once cannot harm one.
             os._exit(code)
         self.code = code
@@ -49,9 +54,29 @@ def catch_signals() -> Iterator[Interrupt]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    before = {number: signal.signal(number, interrupt.receive) for number in _CODES}
+    before = {number: signal.signal(number, interrupt.receive) for number in CODES}
     try:
         yield interrupt
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def own_signals(*, own_process: bool) -> Iterator[None]:
+    """Within, SIGTERM raises :class:`Terminated`, as Ctrl-C raises ``KeyboardInterrupt``.
+
+    Args:
+        own_process: the process is there for this alone: whatever goes on in it, it ends soon after a signal.
+    """
+    if not own_process or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    leaving()
+    signal.signal(signal.SIGTERM, _terminate)
+    yield
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: None)  # one is enough, also for what is cleaned up after it
+    raise Terminated

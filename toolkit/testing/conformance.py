@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from toolkit.hooks.entry import Plugin
+from toolkit.system.files import scratch_directory
 from toolkit.testing import numbers
 from toolkit.testing.checks.bundle import check_bundle
 from toolkit.testing.checks.determinism import check_determinism
@@ -84,11 +84,11 @@ def check_task(
     Raises:
         ConformanceError: names every check that failed, what was found, and what to do.
     """
-    with tempfile.TemporaryDirectory(prefix="vtk-check-task-") as folder:
+    with scratch_directory("vtk-check-task-") as folder:
         subject = Subject(
             plugin,
             recipe,
-            folder=Path(folder),
+            folder=folder,
             sets=sets,
             demo=demo,
             beside=beside,
@@ -120,8 +120,8 @@ def check_extension(
     Raises:
         ConformanceError: names every check that failed, what was found, and what to do.
     """
-    with tempfile.TemporaryDirectory(prefix="vtk-check-extension-") as folder:
-        subject = extension_subject(plugin, options, folder=Path(folder), name=name, sets=sets)
+    with scratch_directory("vtk-check-extension-") as folder:
+        subject = extension_subject(plugin, options, folder=folder, name=name, sets=sets)
         return run_checks(subject, EXTENSION_CHECKS, without=without, strict=strict)
 
 

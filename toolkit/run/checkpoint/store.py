@@ -22,6 +22,7 @@ from toolkit.run.checkpoint import format as state_file
 from toolkit.system.disk_errors import read_error, write_error
 from toolkit.system.exchange import repair, replace_directory
 from toolkit.system.files import open_new, read_limited, require_space, sync_directory
+from toolkit.system.leaving import saving
 
 _FILES = ("state.safetensors", "state.json")
 _SLACK = 1 << 20
@@ -48,6 +49,10 @@ class CheckpointStore:
         Raises:
             VtkError: no space or no permission; earlier checkpoints are intact.
         """
+        with saving():
+            return self._save(step, tree)
+
+    def _save(self, step: int, tree: Any) -> Path:
         packed = state_file.pack(tree)
         target = self.directory / f"{self.kind}-{step:09d}"
         temporary = self.directory / f".{target.name}.{os.getpid()}.tmp"
