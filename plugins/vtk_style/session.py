@@ -249,8 +249,17 @@ def held_bytes(tree: Any) -> int:
 
 
 def tile_sides(run: Run) -> dict[str, int]:
-    """The sides of each stage's tiles, by the stage's index; kept in the checkpoints."""
-    sides: dict[str, int] = run.plugin_state(NAME).setdefault("tiles", {})
+    """The sides of each stage's tiles, by the stage's index; kept in the checkpoints.
+
+    Raises:
+        VtkError: the checkpoint's are none (exit code 65).
+    """
+    state = run.plugin_state(NAME)
+    sides: dict[str, int] = state.setdefault("tiles", {})
+    counts = [state.get("failures", 0), *sides.values()] if isinstance(sides, dict) else [None]
+    if not all(type(count) is int and count >= 0 for count in counts) or 0 in sides.values():
+        what = f"the checkpoint does not fit this run: the state of {NAME} makes no sense"
+        raise VtkError(what, place=str(run.directory), hint="Start the run anew.")
     return sides
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import resource
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,65 @@ def test_weights_that_are_not_there_offer_what_to_do(served: tuple[Path, str], h
         fetch(at_url(f"{served[1]}/gone-0123abcd.pth"))
     assert "model.weights: FILE" in str(caught.value)
     assert "model.pretrained: false" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.complex64])
+def test_numbers_of_another_kind_are_refused(tmp_path: Path, model: nn.Module, name: str, dtype: torch.dtype) -> None:
+    state = {**model.state_dict(), "0.bias": model.state_dict()["0.bias"].to(dtype)}
+    save_file(state, tmp_path / name) if name.endswith("rs") else torch.save(state, tmp_path / name)
+    with pytest.raises(VtkError, match=r"1 of another type: 0\.bias \w+ instead of float32") as refused:
+        load_state(model, read_state(tmp_path / name), heads=(), place="w")
+    assert refused.value.code == ExitCode.DATA
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_any_width_fit(model: nn.Module, dtype: torch.dtype) -> None:
+    state = {name: tensor.to(dtype) for name, tensor in model.state_dict().items()}
+    assert load_state(model, state, heads=(), place="w")
+    assert all(torch.equal(tensor, state[name].float()) for name, tensor in model.state_dict().items())
+
+
+def test_a_sparse_tensor_is_refused(model: nn.Module) -> None:
+    state = {**model.state_dict(), "0.bias": model.state_dict()["0.bias"].to_sparse()}
+    with pytest.raises(VtkError, match="1 of another type"):
+        load_state(model, state, heads=(), place="w")
+
+
+def header(length: int, text: bytes, rest: bytes = b"") -> bytes:
+    """A safetensors file that says what it likes of itself."""
+    return length.to_bytes(8, "little") + text + rest
+
+
+HUGE = 10**18
+HOSTILE = {
+    "empty": b"",
+    "half a length": b"\x08\x00",
+    "a length beyond all": header(2**63, b"{}"),
+    "a length beyond the file": header(1000, b"{}"),
+    "no JSON": header(4, b"\xff{}{"),
+    "a list": header(2, b"[]"),
+    "deep": header(20_000, b"[" * 10_000 + b"]" * 10_000),
+    "overlapping": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+    b'"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}',
+    "backwards": b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}',
+    "negative": b'{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}',
+    "a huge shape": f'{{"a":{{"dtype":"F32","shape":[{HUGE},{HUGE}],"data_offsets":[0,4]}}}}'.encode(),
+    "a product that overflows": b'{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}',
+    "far offsets": f'{{"a":{{"dtype":"F32","shape":[{HUGE}],"data_offsets":[0,{4 * HUGE}]}}}}'.encode(),
+    "an unknown type": b'{"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}}',
+    "metadata that are none": b'{"__metadata__":{"a":[1]}}',
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_header_is_refused_without_filling_the_memory(tmp_path: Path, kind: str) -> None:
+    content = HOSTILE[kind]
+    content = header(len(content), content, bytes(6)) if content.startswith(b"{") else content
+    (tmp_path / "w.safetensors").write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(VtkError) as refused:
+        read_state(tmp_path / "w.safetensors")
+    assert refused.value.code == ExitCode.DATA
+    assert refused.value.place == str(tmp_path / "w.safetensors")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10

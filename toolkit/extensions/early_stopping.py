@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -28,6 +29,14 @@ class EarlyStoppingOptions(Section):
     min_delta: Amount = Field(0.0, description="A smaller change is no improvement.")
 
 
+class Waiting(Section):
+    """What a checkpoint keeps."""
+
+    best: Annotated[float, Field(ge=-math.inf, allow_inf_nan=True)] | None
+    waited: Annotated[int, Field(ge=0)]
+    stage: Annotated[int, Field(ge=0)]
+
+
 class EarlyStopping:
     """The extension. Its state survives a resume; each stage begins with fresh patience."""
 
@@ -39,6 +48,7 @@ class EarlyStopping:
     @hookimpl(wrapper=True)
     def vtk_fit(self, run: Run) -> Generator[None, Any, Any]:
         """Find out what is watched before the first epoch, so that a misspelt metric costs no training."""
+        _require_form(run)
         options: EarlyStoppingOptions = run.options(NAME)
         run.local[NAME] = _watched(run, options)
         _tell_of_no_use(run, options, run.local[NAME][0])
@@ -60,6 +70,16 @@ class EarlyStopping:
         state["waited"] += 1
         if state["waited"] >= options.patience:
             run.stop(_reason(metric, state))
+
+
+def _require_form(run: Run) -> None:
+    """Refuse what a checkpoint says of the waiting, where it makes no sense."""
+    if NAME not in run.state:
+        return
+    from toolkit.run.checkpoint.state_schema import fitting
+
+    with fitting(run, f"the state of {NAME}"):
+        Waiting.model_validate(run.state[NAME])
 
 
 def _tell_of_no_use(run: Run, options: EarlyStoppingOptions, metric: str) -> None:

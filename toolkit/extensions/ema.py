@@ -42,6 +42,7 @@ class Average:
         if NAME in run.local:
             return
         from toolkit.models.ema import Ema
+        from toolkit.run.checkpoint.state import require_kinds
         from toolkit.run.checkpoint.state_schema import fitting
 
         if not run.recipe.predicts:
@@ -56,8 +57,9 @@ class Average:
         saved = run.state.get(NAME)
         if saved is not None:
             with fitting(run, "its average"):
+                require_kinds(ema.average, saved["weights"])
                 ema.average.load_state_dict(saved["weights"])
-                ema.updates = int(saved["updates"])
+                ema.updates = _count(saved["updates"])
         run.average = ema.average
         # The tensors themselves, so that a checkpoint always finds the present average.
         run.state[NAME] = {"weights": ema.average.state_dict(), "updates": ema.updates}
@@ -70,6 +72,12 @@ class Average:
         ema.update()
         run.state[NAME]["updates"] = ema.updates
         return loss
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("its number of updates is none")
+    return value
 
 
 extension = Average()

@@ -229,7 +229,7 @@ def load_state(
         Whether the head was copied as well.
 
     Raises:
-        VtkError: if anything but the head differs in name or shape; the first differing keys are named.
+        VtkError: if anything but the head differs in name, shape or kind of number; the first differing keys are named.
     """
     own = model.state_dict()
     in_head = {name for name in {**own, **state} if _inside(name, heads)}
@@ -254,7 +254,8 @@ def _require_match(own: Mapping[str, Tensor], state: Mapping[str, Tensor], ignor
         for name in own
         if name in state and name not in ignored and own[name].shape != state[name].shape
     ]
-    kinds = {"missing": missing, "unknown": unknown, "of another shape": reshaped}
+    recast = other_kinds({name: tensor for name, tensor in own.items() if name not in ignored}, state)
+    kinds = {"missing": missing, "unknown": unknown, "of another shape": reshaped, "of another type": recast}
     complaints = [f"{len(names)} {kind}: {_first(names)}" for kind, names in kinds.items() if names]
     if complaints:
         raise VtkError(
@@ -263,6 +264,29 @@ def _require_match(own: Mapping[str, Tensor], state: Mapping[str, Tensor], ignor
             hint="the file must hold this architecture's weights under its own names; only the head may have another "
             "number of classes",
         )
+
+
+def other_kinds(own: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+    """Which tensors of ``state`` hold another kind of number than the network's, which copying would hide."""
+    pairs = [(name, own[name], state[name]) for name in own if name in state]
+    return [
+        f"{name} {_dtype(saved)} instead of {_dtype(mine)}"
+        for name, mine, saved in pairs
+        if isinstance(mine, Tensor) and isinstance(saved, Tensor) and _kind(mine) != _kind(saved)
+    ]
+
+
+def _kind(tensor: Tensor) -> str:
+    """What may stand for another tensor: any float for any, since only digits are lost."""
+    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized:
+        return "no plain numbers"
+    if tensor.is_complex():
+        return "complex"
+    return "float" if tensor.is_floating_point() else "bool" if tensor.dtype == torch.bool else "integer"
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _shape(tensor: Tensor) -> str:

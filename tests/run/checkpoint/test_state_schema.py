@@ -18,9 +18,10 @@ from toolkit.run.checkpoint.policy import best_store, checkpoint_store
 from toolkit.run.checkpoint.store import CheckpointStore
 from toolkit.run.runner import execute
 
-TEXT = (
-    "train: {epochs: 3, batch_size: 8, precision: fp32}\nextensions: {tensorboard: false, progress: false, ema: true}\n"
-)
+TEXT = """
+train: {epochs: 3, batch_size: 8, precision: fp32}
+extensions: {tensorboard: false, progress: false, ema: true, early_stopping: true}
+"""
 
 
 @pytest.fixture
@@ -72,6 +73,9 @@ def test_state_of_another_form_is_bad_data(tmp_path: Path, resume: Callable[[], 
         ("history", "none"),
         ("plugins", {"ema": 3}),
         ("plugins", {"ema": {"weights": {}, "updates": 1}}),
+        ("plugins", {"early_stopping": {"waited": -5, "best": [1]}}),
+        ("plugins", {"early_stopping": {"waited": 0, "best": float("nan"), "stage": 0}}),
+        ("plugins", {"early_stopping": {"waited": True, "best": None, "stage": 0}}),
         ("precision", {"name": "fp7"}),
         ("model", {}),
         ("model", {"layer.weight": torch.zeros(1)}),
@@ -88,6 +92,45 @@ def test_a_tree_that_makes_no_sense_is_bad_data(
     for step in store.steps():
         store.save(step, {**store.load(step), key: value})
     with pytest.raises(VtkError) as refused:
+        resume()
+    assert refused.value.code == ExitCode.DATA
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plugins: plugins["ema"].update(updates=-1),
+        lambda plugins: plugins["ema"].update(updates="3"),
+        lambda plugins: plugins["early_stopping"].pop("stage"),
+        lambda plugins: plugins["early_stopping"].update(waited=-1),
+        lambda plugins: plugins["ema"].update({"weights": {k: v.long() for k, v in plugins["ema"]["weights"].items()}}),
+    ],
+)
+def test_an_extensions_state_that_makes_no_sense_is_told_with_its_file(
+    tmp_path: Path, resume: Callable[[], Any], change: Callable[[Any], object]
+) -> None:
+    store = checkpoint_store(tmp_path)
+    for step in store.steps():
+        tree = store.load(step)
+        tree["stop_reason"] = None
+        change(tree["plugins"])
+        store.save(step, tree)
+    with pytest.raises(VtkError) as refused:
+        resume()
+    assert refused.value.code == ExitCode.DATA
+    assert refused.value.place == str(store.state_file(store.steps()[-1]))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
+def test_weights_of_another_kind_of_number_are_refused(
+    tmp_path: Path, resume: Callable[[], Any], dtype: torch.dtype
+) -> None:
+    store = checkpoint_store(tmp_path)
+    for step in store.steps():
+        tree = store.load(step)
+        weights = {name: value.to(dtype) for name, value in tree["model"].items()}
+        store.save(step, {**tree, "model": weights})
+    with pytest.raises(VtkError, match=f"{str(dtype).removeprefix('torch.')} instead of float32") as refused:
         resume()
     assert refused.value.code == ExitCode.DATA
 

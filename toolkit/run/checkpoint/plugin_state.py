@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolkit.run.checkpoint.policy import FOLDER
-from toolkit.run.checkpoint.store import CheckpointStore
+from toolkit.run.checkpoint.store import FOLDER, CheckpointStore
 
 if TYPE_CHECKING:
     from pathlib import Path

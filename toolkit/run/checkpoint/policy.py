@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolkit.run.checkpoint.state import take_snapshot
-from toolkit.run.checkpoint.store import CheckpointStore
+from toolkit.run.checkpoint.store import FOLDER, CheckpointStore
 from toolkit.run.directions import Mode, higher_is_better, metric_directions
 from toolkit.run.directory import require_own
 from toolkit.types.progress import Best
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolkit.run.run import Run
-
-FOLDER = "checkpoints"
 
 
 def checkpoint_store(directory: Path, keep: int = 2) -> CheckpointStore:

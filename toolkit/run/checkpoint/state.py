@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from toolkit.models.weights import other_kinds
 from toolkit.run.checkpoint.state_schema import fitting
 from toolkit.types.progress import Best, Position
 
@@ -67,6 +69,7 @@ def restore_late(run: Run) -> None:
 
 
 def _restore(run: Run, tree: dict[str, Any]) -> None:
+    require_kinds(run.model, tree["model"])
     run.model.load_state_dict(tree["model"])
     restore_optimizer(run.optimizer, tree["optimizer"])
     if run.scheduler is not None:
@@ -77,6 +80,16 @@ def _restore(run: Run, tree: dict[str, Any]) -> None:
     if run.outputs is not None:
         run.outputs.load_state_dict(tree["outputs"])
     _set_random_state(tree["random"])
+
+
+def require_kinds(model: torch.nn.Module, state: Mapping[str, Any]) -> None:
+    """Refuse weights of another kind of number than the model's.
+
+    Raises:
+        ValueError: names the first.
+    """
+    for complaint in other_kinds(model.state_dict(), state):
+        raise ValueError(complaint)
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

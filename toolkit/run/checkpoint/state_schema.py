@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolkit.errors import VtkError, is_out_of_memory
+from toolkit.run.checkpoint.store import FOLDER, CheckpointStore
 
 if TYPE_CHECKING:
     from toolkit.run.run import Run
@@ -102,10 +103,7 @@ def require_form(tree: Any, directory: Path) -> SnapshotForm:
     try:
         return SnapshotForm.model_validate(tree)
     except (ValidationError, RecursionError) as error:
-        where = "nested too deeply"
-        if isinstance(error, ValidationError):
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+        where = _first(error) if isinstance(error, ValidationError) else "nested too deeply"
         raise VtkError(f"the checkpoint has another form: {where}", place=str(directory), hint=_ANEW) from error
 
 
@@ -122,5 +120,16 @@ def fitting(run: Run, what: str) -> Iterator[None]:
         if is_out_of_memory(error):
             raise
         detail = next(iter(str(error).splitlines()), type(error).__name__)
+        detail = _first(error) if isinstance(error, ValidationError) else detail
         message = f"the checkpoint does not fit this run: {what}: {detail}"
-        raise VtkError(message, place=str(run.directory), hint=_ANEW) from error
+        raise VtkError(message, place=_place(run), hint=_ANEW) from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+
+
+def _place(run: Run) -> str:
+    """The file that the state was read from; nothing has been saved since."""
+    return str(run.directory and CheckpointStore(run.directory / FOLDER).state_file(run.step))

@@ -24,6 +24,8 @@ from toolkit.system.exchange import repair, replace_directory
 from toolkit.system.files import open_new, read_limited, require_space, sync_directory
 from toolkit.system.leaving import saving
 
+FOLDER = "checkpoints"
+"""Where a run's checkpoints lie in its directory."""
 _FILES = ("state.safetensors", "state.json")
 _SLACK = 1 << 20
 _LARGEST, _LARGEST_STATE = 1 << 20, 1 << 30
@@ -75,6 +77,10 @@ class CheckpointStore:
             return []
         pattern = re.compile(rf"{re.escape(self.kind)}-(\d+)")
         return sorted(int(m[1]) for m in (pattern.fullmatch(p.name) for p in self.directory.iterdir()) if m)
+
+    def state_file(self, step: int) -> Path:
+        """The file with everything of a step that is no tensor."""
+        return self.directory / f"{self.kind}-{step:09d}" / _FILES[1]
 
     def load(self, step: int) -> Any:
         """The tree of a step.
