@@ -9,9 +9,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hub_folders import hub, no_network
 
 from toolkit.cli import main
 from toolkit.errors import ExitCode
+
+__all__ = ["hub", "no_network"]
 
 TINY = ["--set", "train.epochs=1", "--set", "data.limit=40", "--set", "loader.workers=0"]
 
@@ -105,13 +108,28 @@ NEEDS: dict[str, tuple[Callable[[], list[str]], int]] = {
 }
 
 
-@pytest.mark.parametrize("name", NEEDS)
-def test_they_agree_on_what_a_run_needs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for label, level in (("ant", 10), ("bee", 20)):
         (tmp_path / "pictures" / label).mkdir(parents=True)
         for number in range(4):
             cv2.imwrite(f"pictures/{label}/{number}.png", np.full((32, 32, 3), level + 30 * number, np.uint8))
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_they_agree_on_what_a_run_needs(name: str, pictures: None) -> None:
     prepare, code = NEEDS[name]
     words = ["pictures", "--set", "data.image_size=32", "--set", "loader.workers=0", *prepare()]
     assert (main(["check", *words]), main(["run", "-q", *words])) == (code, code)
+
+
+def test_what_only_the_network_knows_check_names(
+    pictures: None, hub: Path, no_network: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["pictures", "--set", "data.image_size=32", "--set", "loader.workers=0"]
+    words += ["--set", "model={name: backbone, arch: resnet18, pretrained: true}"]
+    assert main(["check", *words]) == ExitCode.OK
+    assert "https://download.pytorch.org/models/resnet18-f37072fd.pth" in capfd.readouterr().out
+    assert main(["run", "-q", *words]) == ExitCode.UNAVAILABLE
+    assert "https://download.pytorch.org/models/resnet18-f37072fd.pth" in capfd.readouterr().err
