@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.surroundings import as_user, beside_read_only, open_folder, unavailable
+from toolkit.cli import main
 from toolkit.errors import ExitCode
 
 RECIPE = """
@@ -96,3 +97,15 @@ def test_no_more_threads_are_told_although_openblas_sends_sigint(place: Path) ->
     answers = as_user([words], place, processes=1, OMP_NUM_THREADS="4", OPENBLAS_NUM_THREADS="4")
     assert answers[0][0] == ExitCode.OUT_OF_MEMORY, answers
     assert "ulimit -u" in answers[0][1]
+
+
+@pytest.mark.parametrize("words", [["check", "/r.yaml"], ["predict", "/run", "/a.png"], ["plugins"]])
+def test_a_current_folder_that_was_deleted(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    needs = words != ["plugins"]
+    assert main(words) == (ExitCode.NO_INPUT if needs else ExitCode.OK)
+    assert ("error: the current folder is gone" in capfd.readouterr().err) == needs

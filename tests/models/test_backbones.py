@@ -65,6 +65,14 @@ def test_dropout_leaves_the_names_of_parameters_alone_and_drops_in_training_only
     assert not torch.equal(dropped(images), dropped(images))
 
 
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v3_small", "alexnet", "squeezenet1_1"])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_dropout_takes_the_place_of_torchvisions_own(name: str, dropout: float) -> None:
+    with torch.device("meta"):
+        model = create(f"torchvision:{name}", num_classes=2, image_size=224, dropout=dropout).model
+    assert {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)} == {dropout}
+
+
 def branch_rates(name: str, drop_path: float) -> list[float]:
     """With what probability each residual branch is left out."""
     with torch.device("meta"):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from toolkit.errors import VtkError
 from toolkit.run.loop import fit
+from toolkit.run.loss_weights import Shares
 from toolkit.run.meters import LossMeter
 from toolkit.run.run import Run
 
@@ -119,3 +120,12 @@ def test_a_weight_without_a_sense_is_refused_when_it_is_read(wrong: float) -> No
     meter.add(1, torch.tensor(1.0), 4, 0.1, None, {"": torch.tensor(wrong)})
     with pytest.raises(VtkError, match="batch_weight"):
         meter.drain()
+
+
+def test_batches_that_all_weigh_nothing_have_no_share() -> None:
+    class Nothing:
+        def batch_weight(self, _batch: Any) -> Tensor:
+            return torch.tensor(0.0)
+
+    shares = Shares(Nothing(), [(torch.zeros(2), torch.zeros(2))] * 2)
+    assert [float(share) for share in shares.of("loss")] == [0, 0]

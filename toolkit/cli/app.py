@@ -184,8 +184,10 @@ def _ready_to_work(args: list[str]) -> Iterator[None]:
         yield
         return
     from toolkit.system.log import shown_warnings
+    from toolkit.system.os_errors import require_current_folder
 
     with shown_warnings():
+        require_current_folder()
         find_place_for_plots()
         require_loadable_torch()
         yield

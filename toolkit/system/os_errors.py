@@ -25,6 +25,7 @@ __all__ = [
     "os_error",
     "path_in",
     "refused_threads",
+    "require_current_folder",
     "resource_error",
     "shared_memory_error",
 ]
@@ -64,7 +65,7 @@ def os_error(error: BaseException) -> VtkError | None:
         return None
     known = number in _MISSING | _UNMADE | _BROKEN or (number in _ODD_NAME and path is not None)
     if path is None and number == errno.ENOENT and not _has_folder():
-        return VtkError("the current folder is gone", hint="Go to one that is there.", code=ExitCode.NO_INPUT)
+        return _no_folder()
     if not known or (number in _MISSING and (path is None or _is_ours(path))):
         return None
     return VtkError(reason, place=printable(path) if path else None, hint=_hint(number), code=_code(error, path))
@@ -209,6 +210,20 @@ def _is_ours(path: str) -> bool:
     toolkit = str(Path(__file__).parents[1])
     installed = [toolkit, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))]
     return any(path == folder or path.startswith(folder + os.sep) for folder in installed)
+
+
+def require_current_folder() -> None:
+    """Refuse to work in a folder that was deleted: there Intel's MKL ends the process as soon as it computes.
+
+    Raises:
+        VtkError: it is gone (exit code 66).
+    """
+    if not _has_folder():
+        raise _no_folder()
+
+
+def _no_folder() -> VtkError:
+    return VtkError("the current folder is gone", hint="Go to one that is there.", code=ExitCode.NO_INPUT)
 
 
 def _has_folder() -> bool:
