@@ -72,3 +72,12 @@ def test_fonts_are_listed_there_too(homeless: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("MPLCONFIGDIR", "mine")
     find_place_for_plots()
     assert os.environ["MPLCONFIGDIR"] == "mine"
+
+
+def test_a_cache_that_the_user_chose_is_taken_at_its_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it cannot be used, whoever needs it names it, and nothing lands elsewhere."""
+    from platformdirs import user_cache_path
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert user_cache() == user_cache_path("vision-toolkit")
