@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from toolkit.moved import redirect_old_names
+
 if TYPE_CHECKING:
     from toolkit.data.io.decode import ImageError
     from toolkit.data.io.image_files import find_images, read_image, read_mask
@@ -98,3 +100,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+redirect_old_names()

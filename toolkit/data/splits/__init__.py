@@ -2,3 +2,7 @@
 
 Private to the core.
 """
+
+from toolkit.moved import names_of_old
+
+__getattr__ = names_of_old(__name__, "toolkit.data.splits.splits")
