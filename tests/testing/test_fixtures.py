@@ -32,7 +32,7 @@ def names() -> set[str]:
 
 
 def test_nothing_else_is_installed_for_the_rest_of_a_test(
-    crowded: Site, only_plugins: Callable[..., Catalogue], vtk: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    crowded: Site, monkeypatch: pytest.MonkeyPatch, only_plugins: Callable[..., Catalogue], vtk: Callable[..., Any]
 ) -> None:
     monkeypatch.setenv(DISABLE, "good")
     assert "other" in names()

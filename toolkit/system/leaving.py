@@ -25,6 +25,8 @@ GRACE = 6.0
 """Seconds in which a process may come to its end by itself after a signal."""
 SAVE, FAREWELL = 1.0, 1.5
 """Seconds that a save gets then, and what is to be tidied."""
+_FIRST_FREE = 3
+"""After standard input, output and error."""
 _SAME = 0.5
 """Seconds within which a second SIGTERM is the first: ``timeout`` tells the process, and then its whole group."""
 
@@ -79,8 +81,8 @@ def leaving() -> None:
     if _State.watching or threading.current_thread() is not threading.main_thread():
         return
     try:
-        read, write = os.pipe()
-    except OSError:
+        read, write = _pipe()
+    except (OSError, ImportError):
         return
     try:
         threading.Thread(target=_watch, args=(read,), name="vtk-leaving", daemon=True).start()
@@ -93,6 +95,19 @@ def leaving() -> None:
     # A child shares the pipe, and its signals are not ours.
     os.register_at_fork(after_in_child=_forget)
     _State.watching = True
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends take no place of a standard stream that is closed."""
+    import fcntl  # POSIX alone has it
+
+    pair = os.pipe()
+    try:
+        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE) for end in pair)
+    finally:
+        for end in pair:
+            os.close(end)
+    return read, write
 
 
 def _forget() -> None:
