@@ -148,9 +148,8 @@ def aligned(index: Index, classes: tuple[str, ...]) -> Index:
             f"the data have labels that the model does not know: {listed(unknown)}",
             hint=f"it knows {listed(classes)}",
         )
-    renumbered = np.array([position.get(name, -1) for name in index.classes])
-    places = renumbered[given.places]
-    targets: Any = MultiHot(places[np.lexsort((places, given.rows))], given.starts, len(classes))
+    positions = np.array([position.get(name, -1) for name in index.classes], np.int64)
+    targets: Any = given.renumbered(positions, len(classes))
     return replace(index, targets=targets, classes=classes)
 
 

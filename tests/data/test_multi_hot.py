@@ -24,6 +24,21 @@ MATRICES = arrays.arrays(np.int64, st.tuples(st.integers(1, 24), st.integers(1, 
 
 
 @given(MATRICES, st.data())
+def test_under_another_map_each_column_is_where_it_is_sent(matrix: Any, data: st.DataObject) -> None:
+    labels = matrix.shape[1] + 2
+    kept = data.draw(st.lists(st.booleans(), min_size=matrix.shape[1], max_size=matrix.shape[1]))
+    order = data.draw(st.permutations(range(labels)))[: matrix.shape[1]]
+    positions = np.array([place if keep else -1 for place, keep in zip(order, kept, strict=True)], np.int64)
+    expected = np.zeros((len(matrix), labels), np.int64)
+    for column, place in enumerate(positions):
+        if place >= 0:
+            expected[:, place] = matrix[:, column]
+    found = MultiHot.of(matrix).renumbered(positions, labels)
+    assert found.tolist() == expected.tolist()
+    assert all(found.of_sample(i).tolist() == sorted(found.of_sample(i).tolist()) for i in range(len(matrix)))
+
+
+@given(MATRICES, st.data())
 def test_it_answers_as_the_dense_matrix_does(matrix: Any, data: st.DataObject) -> None:
     sparse = MultiHot.of(matrix)
     chosen = data.draw(st.lists(st.integers(0, len(matrix) - 1), max_size=30))

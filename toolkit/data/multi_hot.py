@@ -89,6 +89,17 @@ class MultiHot:
         entries = np.repeat(self.starts[samples] - starts[:-1], sizes) + np.arange(starts[-1])
         return MultiHot(self.places[entries], starts, self.labels)
 
+    def renumbered(self, positions: Indices, labels: int) -> MultiHot:
+        """The same samples under another map of ``labels``.
+
+        Args:
+            positions: where each label goes, shape (labels of this,); -1 leaves it out.
+        """
+        places, rows = positions[self.places], self.rows
+        places, rows = places[places >= 0], rows[places >= 0]
+        starts = np.searchsorted(rows, np.arange(len(self) + 1))
+        return MultiHot(places[np.lexsort((places, rows))], starts, labels)
+
     def __iter__(self) -> Iterator[npt.NDArray[np.int64]]:
         return (self[sample] for sample in range(len(self)))
 

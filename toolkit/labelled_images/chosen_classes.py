@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from toolkit.data.multi_hot import MultiHot
 from toolkit.data.sources.index import Found, ImageFiles, Index
@@ -65,10 +64,11 @@ def chosen(found: Found, classes: Sequence[str]) -> Found:
     them, the samples that had it.
     """
     parts = {name: index for name in _PARTS if (index := getattr(found, name)) is not None}
+    named = frozenset(classes)
     counts: dict[str, int] = {}
     for index in parts.values():
         for name, count in zip(index.classes, _counts(index), strict=True):
-            if count and name not in classes:
+            if count and name not in named:
                 counts[name] = counts.get(name, 0) + count
     kept = {name: _part(index, tuple(classes)) for name, index in parts.items()}
     return Found(**{name: index for name, index in kept.items() if len(index) or name == "train"}).leaving(counts)
@@ -88,33 +88,25 @@ def _part(index: Index, classes: tuple[str, ...]) -> Index:
     if index.targets is None or index.classes == classes:
         return index
     position = {name: place for place, name in enumerate(classes)}
-    renumbered = np.array([position.get(name, -1) for name in index.classes], np.int64)
+    positions = np.array([position.get(name, -1) for name in index.classes], np.int64)
     if index.targets.ndim > 1:
-        targets: Any = _columns(MultiHot.of(index.targets), renumbered, len(classes))
+        targets: Any = MultiHot.of(index.targets).renumbered(positions, len(classes))
         return replace(index, targets=targets, classes=classes)
-    targets = renumbered[index.targets]
+    targets = positions[index.targets]
     kept = replace(index, targets=targets, classes=classes).take(np.flatnonzero(targets >= 0))
     return replace(kept, ignored=index.ignored) if isinstance(kept, ImageFiles) else kept  # type: ignore[union-attr]
 
 
-def _columns(targets: MultiHot, renumbered: npt.NDArray[np.int64], labels: int) -> MultiHot:
-    """The targets under another map of labels; -1 stands for one that is left aside."""
-    places, rows = renumbered[targets.places], targets.rows
-    places, rows = places[places >= 0], rows[places >= 0]
-    starts = np.searchsorted(rows, np.arange(len(targets) + 1))
-    return MultiHot(places[np.lexsort((places, rows))], starts, labels)
-
-
 def _require_known(found: Found, classes: Sequence[str], place_of: Callable[[str], str | None]) -> None:
     parts = [index for name in _PARTS if (index := getattr(found, name)) is not None]
-    known = list(dict.fromkeys(name for index in parts for name in index.classes))
+    known = dict.fromkeys(name for index in parts for name in index.classes)
     for place, name in enumerate(classes):
         if name not in known:
             meant = suggest(name, known)
             raise VtkError(
                 f"{KEY}.{place}: the data have no class {name!r}{meant and '; '}{meant}",
                 place=place_of(f"{KEY}.{place}"),
-                hint=f"the classes are {listed(known)}",
+                hint=f"the classes are {listed(list(known))}",
                 code=ExitCode.RECIPE,
             )
 
@@ -133,13 +125,14 @@ def chosen_part(part: SurveyPart, classes: Sequence[str], *, several: bool) -> S
     Args:
         several: samples have any number of labels, so that one with none of those chosen stays.
     """
-    kept = [tuple(label for label in labels if label in classes) for labels in part.each()]
+    named, had = frozenset(classes), frozenset(part.classes)
+    kept = [tuple(label for label in labels if label in named) for labels in part.each()]
     places = [place for place, labels in enumerate(kept) if labels or several or part.labels is None]
     return replace(
         part,
         names=[part.names[place] for place in places],
         labels=None if part.labels is None else [kept[place] for place in places],
-        classes=[name for name in classes if name in part.classes],
+        classes=[name for name in classes if name in had],
         files=None if part.files is None else [part.files[place] for place in places],
         images=None if part.images is None else part.images[places],
     )

@@ -22,9 +22,11 @@ Alpha = Annotated[float, Field(ge=1e-3, le=1000)]
 
 
 def _each_once(names: list[str]) -> list[str]:
-    double = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if double is not None:
-        raise ValueError(f"{double!r} stands in it twice")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{name!r} stands in it twice")
+        seen.add(name)
     return names
 
 
