@@ -47,6 +47,12 @@ print(*[str(w.message) for w in told if w.category is DeprecationWarning], sep="
     assert "the old name goes with 0.2" in done.stdout
 
 
+def test_what_lies_in_a_package_itself_is_no_old_name() -> None:
+    script = "from toolkit.data.splits import manifest; print(manifest.__name__)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "toolkit.data.splits.manifest\n"
+
+
 def test_a_name_that_never_was_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError):
         import_module("toolkit.data.nothing")

@@ -174,7 +174,8 @@ def names_of_old(package: str, module: str) -> Callable[[str], Any]:
     """``__getattr__`` of a package that was a module of that name: what the module had is in ``module`` now."""
 
     def get(name: str) -> Any:
-        if not name.startswith("__"):
+        # What lies in the package itself is no old name, even where the module has one like it.
+        if not name.startswith("__") and importlib.util.find_spec(f"{package}.{name}") is None:
             found = getattr(importlib.import_module(module), name, None)
             if found is not None:
                 _warn(f"{package}.{name}", f"{module}.{name}")

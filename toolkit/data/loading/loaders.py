@@ -147,20 +147,16 @@ def build_loader(
     count, chosen = choose_workers(dataset, workers, kind, batches=len(order))
     fetch = Fetch(dataset, collate, on_bad_image)
     if count and chosen == "process":
-        processes = InProcesses(
-            fetch,
-            workers=count,
-            prefetch=prefetch,
-            pin_memory=pin_memory,
-            start_method=start_method,
-            on_wait=on_wait,
+        by: Workers = InProcesses(
+            fetch, workers=count, prefetch=prefetch, pin_memory=pin_memory, start_method=start_method, on_wait=on_wait
         )
-        return Loader(order, processes, count=count, kind=chosen, on_skip=on_skip)
-    fetcher = _Pinned(fetch) if pin_memory else fetch
-    if count:
-        threads = InThreads(fetcher, workers=count, ahead=count * prefetch)
-        return Loader(order, threads, count=count, kind=chosen, on_skip=on_skip)
-    return Loader(order, InCaller(fetcher), count=0, kind=chosen, on_skip=on_skip)
+    else:
+        by = _by_threads(_Pinned(fetch) if pin_memory else fetch, count, prefetch)
+    return Loader(order, by, count=count, kind=chosen, on_skip=on_skip)
+
+
+def _by_threads(fetch: Callable[[IndexBatch], Any], count: int, prefetch: int) -> InThreads | InCaller:
+    return InThreads(fetch, workers=count, ahead=count * prefetch) if count else InCaller(fetch)
 
 
 def choose_workers(
